@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * ivshm: the map of the module.  Start reading here.
+ *
+ *   open file of /dev/ivshm-net            netdev (tap, macvtap)
+ *        |                                      |
+ *   ivshm_qp ---------- 1 port per netdev -> ivshm_port ---> ivshm_member
+ *    |   |  \                                   |                 |
+ *    |   |   ivshm_worker (one thread)     ivshm_addr (n)    ivshm_coupling
+ *    |   2 ivshm_vring (rx, tx)                                   |
+ *    ivshm_gmem (mirror of the VMM's memory)              ivshm_pair (n * n)
+ *
+ * - A queue pair (port_vhost.c) is owned by its file and freed when the last
+ *   reference goes; others reach it through ivshm_port.qp under RCU.
+ * - A port (port.c) comes with the first NET_SET_BACKEND that names its
+ *   netdev and goes when neither the netdev nor a queue pair holds it.
+ * - A coupling (coupling.c) is made and deleted by netlink; its members take
+ *   ports as they begin to run.
+ * - The worker (worker.c) takes frames from the transmit ring (tx.c), asks the
+ *   detector (detector.c) and delivers (deliver.c) or uses the tap (uplink.c).
+ *
+ * Lock order, outermost first:
+ *   ivshm_qp.mutex        ioctls of one open file
+ *   RTNL
+ *   ivshm_mutex           ports, couplings, membership
+ *   mmap_lock             (faults by a worker, which holds none of the above)
+ *   ivshm_gmem read side  of one mirror, or of two (ivshm_gmem_read_lock2)
+ *   ivshm_qp.rx_lock      the receive ring
+ *   ivshm_qp.wait_lock    waiters for buffers; taken in eventfd wake-ups
+ */
+#ifndef _IVSHM_H
+#define _IVSHM_H
+
+#include <linux/mutex.h>
+
+/* Ports, couplings and membership. Taken inside RTNL, never around it. */
+extern struct mutex ivshm_mutex;
+
+#endif /* _IVSHM_H */

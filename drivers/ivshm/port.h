@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Ports: one network interface of a VM as the host sees it. */
+#ifndef _IVSHM_PORT_H
+#define _IVSHM_PORT_H
+
+#include <linux/if.h>
+#include <linux/kref.h>
+#include <linux/list.h>
+#include <linux/netdevice.h>
+#include <net/net_namespace.h>
+
+#include "stats.h"
+
+struct ivshm_member;
+struct ivshm_qp;
+
+/* How a port's interface reaches its uplink. */
+enum ivshm_port_kind {
+	IVSHM_PORT_TAP,
+	IVSHM_PORT_MACVTAP,
+};
+
+/**
+ * struct ivshm_port - a tap or macvtap interface with queue pairs on us
+ * @ref:	see ivshm_port_get() and ivshm_port_put(); memory goes after a
+ *		grace period, so that it may be looked at under RCU
+ * @id:		unique for the life of the module, never 0
+ * @list:	in the list of all ports, under ivshm_mutex
+ * @dev:	the interface; the reference goes at NETDEV_UNREGISTER, after
+ *		which it is NULL.  Read under RTNL, RCU or ivshm_mutex; written
+ *		under RTNL and ivshm_mutex
+ * @net:	namespace of @dev, held; changes with NETDEV_REGISTER after a move
+ * @name:	of @dev; under ivshm_mutex
+ * @kind:	what @dev is
+ * @state:	written under ivshm_mutex, read anywhere
+ * @features:	virtio features of the first queue pair while running
+ * @pid:	process that owns the first queue pair
+ * @member:	membership in a coupling, NULL if none; written by coupling.c
+ *		under ivshm_mutex, read under RCU
+ * @qp:		queue pairs being served; at the moment one.  Written by
+ *		port.c under ivshm_mutex, read under RCU
+ * @stats:	counters
+ */
+struct ivshm_port {
+	struct kref ref;
+	u32 id;
+	struct list_head list;
+	struct net_device __rcu *dev;
+	netdevice_tracker dev_tracker;
+	struct net *net;
+	char name[IFNAMSIZ];
+	enum ivshm_port_kind kind;
+	enum ivshm_port_state state;
+	u64 features;
+	u32 pid;
+	struct ivshm_member __rcu *member;
+	struct ivshm_qp __rcu *qp;
+	struct ivshm_stats __percpu *stats;
+	struct rcu_head rcu;
+};
+
+void ivshm_port_get(struct ivshm_port *port);
+void ivshm_port_put(struct ivshm_port *port);
+
+/* All ports. Walk with ivshm_mutex held. */
+extern struct list_head ivshm_ports;
+/* The port of that name in @net, or NULL. Called with ivshm_mutex held; no reference. */
+struct ivshm_port *ivshm_port_find(const struct net *net, const char *name);
+
+/* Have the workers of @port look at their work again. Any context, RCU or a reference. */
+void ivshm_port_kick(struct ivshm_port *port);
+
+int ivshm_port_init(void);
+void ivshm_port_exit(void);
+
+#endif /* _IVSHM_PORT_H */

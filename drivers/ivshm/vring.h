@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Device side of a split virtqueue, virtio 1.2 section 2.7.
+ *
+ * The ring knows nothing of devices, address spaces or networking.  It
+ * reaches guest memory through two accessors only and is built into the
+ * module, into its KUnit tests and into a userspace library alike.
+ *
+ * Everything read from guest memory is read once into a private copy and
+ * validated there.  A broken rule gives -EINVAL and marks the ring broken:
+ * it is not touched again until ivshm_vring_start().
+ */
+#ifndef _IVSHM_VRING_H
+#define _IVSHM_VRING_H
+
+#ifdef __KERNEL__
+#include <linux/types.h>
+#include <linux/virtio_ring.h>
+#else
+#include "vring_user.h"
+#endif
+
+/* Most segments of one chain; a longer chain breaks the ring. */
+#define IVSHM_VRING_MAX_SEGS	1024
+#define IVSHM_VRING_MAX_NUM	32768
+
+/* One buffer of a descriptor chain, in guest-physical addresses. */
+struct ivshm_vring_seg {
+	u64 addr;
+	u32 len;
+};
+
+/**
+ * struct ivshm_vring_chain - a descriptor chain taken from the ring
+ * @head:	descriptor index to give back in the used ring
+ * @nr_out:	device-readable segments; they come first
+ * @nr_in:	device-writable segments, behind the readable ones
+ * @out_len:	bytes in the readable segments
+ * @in_len:	bytes in the writable segments
+ *
+ * Segments of length zero are legal and left out.
+ */
+struct ivshm_vring_chain {
+	u16 head;
+	u16 nr_out;
+	u16 nr_in;
+	u32 out_len;
+	u32 in_len;
+};
+
+struct ivshm_vring_used {
+	u32 id;
+	u32 len;
+};
+
+/**
+ * struct ivshm_vring_ops - access to the memory of the ring's owner
+ * @page:	Host address of the page of the ring area that contains @addr
+ *		(same unit as passed to ivshm_vring_set_addr()), NULL if it is
+ *		not there just now.  Must not sleep.  The pointer stays valid
+ *		while the caller's read section lasts and the generation given
+ *		to ivshm_vring_begin() stays the same.
+ * @read:	Copy @len bytes from guest-physical @gpa into @buf.  Returns 0,
+ *		-EAGAIN if the memory is not there just now (to be tried again
+ *		after a fault), or -EFAULT if there is no such memory.
+ *		Must not sleep.
+ * @used_written: @len bytes at offset @off of the used ring were written;
+ *		for the dirty log.  May be NULL.
+ */
+struct ivshm_vring_ops {
+	void *(*page)(void *priv, u64 addr, bool write);
+	int (*read)(void *priv, u64 gpa, void *buf, u32 len);
+	void (*used_written)(void *priv, u32 off, u32 len);
+};
+
+/* One of the three parts of a ring, by host pages. */
+struct ivshm_vring_area {
+	u64 addr;
+	u32 nr_pages;
+	void **page;
+};
+
+/**
+ * struct ivshm_vring - the device's view of a split virtqueue
+ * @num:	entries, a power of two up to IVSHM_VRING_MAX_NUM
+ * @le:		little-endian ring (virtio 1) or native (legacy)
+ * @event_idx:	VIRTIO_RING_F_EVENT_IDX was negotiated
+ * @indirect:	VIRTIO_RING_F_INDIRECT_DESC was negotiated
+ * @notify_on_empty: VIRTIO_F_NOTIFY_ON_EMPTY was negotiated
+ * @broken:	the guest broke a rule
+ * @last_avail:	next available entry to take
+ * @avail_idx:	the guest's index as last read
+ * @last_used:	next used entry to write
+ *
+ * Not thread safe: the caller serialises all calls on one ring.  No function
+ * sleeps except ivshm_vring_set_addr() and ivshm_vring_cleanup().
+ */
+struct ivshm_vring {
+	const struct ivshm_vring_ops *ops;
+	void *priv;
+	struct ivshm_vring_area desc, avail, used;
+	u64 gen;
+	u16 num;
+	bool le;
+	bool event_idx;
+	bool indirect;
+	bool notify_on_empty;
+	bool mapped;
+	bool broken;
+	u16 last_avail;
+	u16 avail_idx;
+	u16 last_used;
+	u16 signalled_used;
+	bool signalled_used_valid;
+	u16 used_flags;
+};
+
+void ivshm_vring_init(struct ivshm_vring *vr, const struct ivshm_vring_ops *ops,
+		      void *priv);
+/* Frees the page tables; the ring may be initialised again. May sleep. */
+void ivshm_vring_cleanup(struct ivshm_vring *vr);
+
+/*
+ * -EINVAL unless @num is a power of two from 1 to IVSHM_VRING_MAX_NUM.
+ * Drops the addresses set before.
+ */
+int ivshm_vring_set_num(struct ivshm_vring *vr, u32 num);
+/*
+ * Addresses of the three parts in the unit of ops->page; desc aligned to 16
+ * bytes, avail to 2, used to 4 (virtio 1.2 section 2.7), else -EINVAL.
+ * -ENOMEM.  Call after ivshm_vring_set_num(). May sleep.
+ */
+int ivshm_vring_set_addr(struct ivshm_vring *vr, u64 desc, u64 avail, u64 used);
+
+/*
+ * Opens a read section: makes the host addresses of the ring fit generation
+ * @gen of the memory behind it.  Must succeed before any function below is
+ * called and again after each generation change.
+ * Returns 0, or -EAGAIN if a page is missing (ops->page was called for every
+ * missing one, so that all of them can be asked for at once).
+ */
+int ivshm_vring_begin(struct ivshm_vring *vr, u64 gen);
+
+/*
+ * Start serving: takes over the used index from the ring, clears broken,
+ * notifications from the guest on.  @last_avail is the first entry to take.
+ */
+void ivshm_vring_start(struct ivshm_vring *vr, u16 last_avail);
+
+/* True if the guest made buffers available; reads the index if it must. */
+bool ivshm_vring_pending(struct ivshm_vring *vr);
+
+/*
+ * Take the next chain.  Its segments are written to @segs (at most @max).
+ * Returns 0 with @chain filled in;
+ *  -ENOENT  nothing available,
+ *  -EAGAIN  guest memory (an indirect table) is not there: nothing is taken,
+ *  -ENOSPC  @max is too small for this chain but within
+ *           IVSHM_VRING_MAX_SEGS: nothing is taken,
+ *  -EINVAL  the guest broke a rule; the ring is broken from now on.
+ */
+int __must_check ivshm_vring_pop(struct ivshm_vring *vr,
+				 struct ivshm_vring_chain *chain,
+				 struct ivshm_vring_seg *segs, u32 max);
+/* Give back the last @n chains taken, as if never taken. */
+void ivshm_vring_unpop(struct ivshm_vring *vr, u16 n);
+
+/* Publish @n used entries with one index update (virtio 1.2 section 2.7.8). */
+void ivshm_vring_push(struct ivshm_vring *vr, const struct ivshm_vring_used *used,
+		      u16 n);
+/*
+ * Whether the guest wants a notification for what was published since the
+ * last call (virtio 1.2 section 2.7.7). Contains the full barrier that pairs
+ * with the driver's between enabling interrupts and looking at the used ring.
+ */
+bool ivshm_vring_should_signal(struct ivshm_vring *vr);
+
+/*
+ * Ask the guest to notify; true if buffers turned up meanwhile, which the
+ * caller must then take without waiting (virtio 1.2 section 2.7.10).
+ */
+bool ivshm_vring_enable_kick(struct ivshm_vring *vr);
+void ivshm_vring_disable_kick(struct ivshm_vring *vr);
+
+#endif /* _IVSHM_VRING_H */

@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note */
+/*
+ * Generic netlink interface of ivshm, the coupling of virtual machines
+ * through shared memory.
+ *
+ * Family "ivshm", version 1, multicast group "events".
+ *
+ * Every request and every reply describes exactly one object.  Its
+ * attributes sit in one nest that names the kind of object:
+ *
+ *   IVSHM_A_PORT      a port, one tap or macvtap interface of a VM
+ *   IVSHM_A_COUPLING  a coupling, a named set of ports
+ *   IVSHM_A_ADDR      an address that belongs to a port
+ *
+ * Requests work on the network namespace of the requesting socket: ports
+ * live in the namespace of their interface and a coupling joins ports of one
+ * namespace.  Reading needs no privilege, every change needs CAP_NET_ADMIN in
+ * the user namespace that owns the network namespace.  A refused request
+ * carries an extended acknowledgment: a text, and the attribute at fault.
+ *
+ * IVSHM_CMD_PORT_GET (do and dump)
+ *   in:  IVSHM_A_PORT { IVSHM_A_PORT_NAME }; nothing for a dump
+ *   out: IVSHM_A_PORT
+ *   -ENODEV  no such port
+ *
+ * IVSHM_CMD_COUPLING_NEW
+ *   in:  IVSHM_A_COUPLING { NAME, TYPE, MEMBERS, [THRESHOLD], [IDLE],
+ *                           [PARK_US], [BYPASS] }
+ *   Ports named as members need not exist: the coupling engages as soon as
+ *   the VMs start.  A port belongs to one coupling at most.
+ *   -EEXIST  a coupling of that name exists
+ *   -EBUSY   a member belongs to another coupling
+ *   -EINVAL  a member is named twice, there are fewer than two members, a
+ *            value is out of range, or an option does not fit the type
+ *   -E2BIG   more than IVSHM_MEMBERS_MAX members
+ *
+ * IVSHM_CMD_COUPLING_DEL
+ *   in:  IVSHM_A_COUPLING { NAME }
+ *   -ENOENT  no such coupling
+ *
+ * IVSHM_CMD_COUPLING_GET (do and dump)
+ *   in:  IVSHM_A_COUPLING { NAME }; nothing for a dump
+ *   out: IVSHM_A_COUPLING
+ *   -ENOENT  no such coupling
+ *
+ * IVSHM_CMD_ADDR_GET (dump)
+ *   out: IVSHM_A_ADDR
+ *
+ * Events, to the multicast group of the namespace concerned:
+ *   IVSHM_CMD_PORT_NTF      a port came, changed its state or went
+ *   IVSHM_CMD_COUPLING_NTF  a coupling was made, changed its state or went
+ *   IVSHM_CMD_PAIR_NTF      a pair of ports changed its path: a coupling with
+ *                           NAME and exactly one PAIR
+ * Each carries IVSHM_A_EVENT_OLD_STATE, IVSHM_A_EVENT_NEW_STATE (a value of
+ * the state enum of the object) and IVSHM_A_EVENT_REASON (enum ivshm_reason)
+ * beside the object.
+ */
+#ifndef _UAPI_LINUX_IVSHM_NETLINK_H
+#define _UAPI_LINUX_IVSHM_NETLINK_H
+
+#define IVSHM_GENL_NAME		"ivshm"
+#define IVSHM_GENL_VERSION	1
+#define IVSHM_GENL_MCGRP_EVENTS	"events"
+
+/* Longest name of a coupling, with its terminating zero byte. */
+#define IVSHM_NAME_MAX		32
+/* Most members of one coupling. */
+#define IVSHM_MEMBERS_MAX	64
+
+/* Defaults and ranges of a coupling's options. */
+#define IVSHM_THRESHOLD_DEFAULT	1	/* frames within a second */
+#define IVSHM_THRESHOLD_MAX	1000000
+#define IVSHM_IDLE_DEFAULT	30	/* seconds */
+#define IVSHM_IDLE_MAX		86400
+#define IVSHM_PARK_US_DEFAULT	1000	/* microseconds */
+#define IVSHM_PARK_US_MAX	1000000
+
+enum ivshm_cmd {
+	IVSHM_CMD_UNSPEC,
+	IVSHM_CMD_PORT_GET,
+	IVSHM_CMD_PORT_NTF,
+	IVSHM_CMD_COUPLING_NEW,
+	IVSHM_CMD_COUPLING_DEL,
+	IVSHM_CMD_COUPLING_GET,
+	IVSHM_CMD_COUPLING_NTF,
+	IVSHM_CMD_PAIR_NTF,
+	IVSHM_CMD_ADDR_GET,
+
+	__IVSHM_CMD_MAX,
+	IVSHM_CMD_MAX = __IVSHM_CMD_MAX - 1
+};
+
+/* Attributes of a message. */
+enum ivshm_attr {
+	IVSHM_A_UNSPEC,
+	IVSHM_A_PORT,			/* nest of enum ivshm_attr_port */
+	IVSHM_A_COUPLING,		/* nest of enum ivshm_attr_coupling */
+	IVSHM_A_ADDR,			/* nest of enum ivshm_attr_addr */
+	IVSHM_A_EVENT_OLD_STATE,	/* u32 */
+	IVSHM_A_EVENT_NEW_STATE,	/* u32 */
+	IVSHM_A_EVENT_REASON,		/* u32, enum ivshm_reason */
+
+	__IVSHM_A_MAX,
+	IVSHM_A_MAX = __IVSHM_A_MAX - 1
+};
+
+enum ivshm_attr_port {
+	IVSHM_A_PORT_UNSPEC,
+	IVSHM_A_PORT_PAD,
+	IVSHM_A_PORT_NAME,		/* string, the interface */
+	IVSHM_A_PORT_IFINDEX,		/* u32 */
+	IVSHM_A_PORT_STATE,		/* u32, enum ivshm_port_state */
+	IVSHM_A_PORT_UPPER,		/* u32, ifindex of the bridge or lower device, absent if none */
+	IVSHM_A_PORT_COUPLING,		/* string, the coupling it belongs to, absent if none */
+	IVSHM_A_PORT_QUEUES,		/* u32, queue pairs attached */
+	IVSHM_A_PORT_PID,		/* u32, process that owns the first queue pair */
+	IVSHM_A_PORT_FEATURES,		/* u64, virtio features negotiated */
+	IVSHM_A_PORT_STATS,		/* nest of enum ivshm_attr_stat */
+
+	__IVSHM_A_PORT_MAX,
+	IVSHM_A_PORT_MAX = __IVSHM_A_PORT_MAX - 1
+};
+
+enum ivshm_port_state {
+	IVSHM_PORT_STOPPED,		/* known, the VM's driver is not running */
+	IVSHM_PORT_RUNNING,		/* rings are served */
+	IVSHM_PORT_BROKEN,		/* a ring is in error, the guest must reset it */
+	IVSHM_PORT_GONE,		/* only in events */
+};
+
+enum ivshm_attr_coupling {
+	IVSHM_A_COUPLING_UNSPEC,
+	IVSHM_A_COUPLING_PAD,
+	IVSHM_A_COUPLING_NAME,		/* string, below IVSHM_NAME_MAX bytes */
+	IVSHM_A_COUPLING_TYPE,		/* u32, enum ivshm_coupling_type */
+	IVSHM_A_COUPLING_STATE,		/* u32, enum ivshm_coupling_state */
+	IVSHM_A_COUPLING_MEMBERS,	/* nest of IVSHM_A_COUPLING_MEMBER */
+	IVSHM_A_COUPLING_MEMBER,	/* nest of enum ivshm_attr_member */
+	IVSHM_A_COUPLING_THRESHOLD,	/* u32, frames within a second, dynamic only */
+	IVSHM_A_COUPLING_IDLE,		/* u32, seconds, 0 for never, dynamic only */
+	IVSHM_A_COUPLING_PARK_US,	/* u32, microseconds a frame waits for a full receiver */
+	IVSHM_A_COUPLING_BYPASS,	/* u8, 1: do not ask the bridge's rules, dynamic only */
+	IVSHM_A_COUPLING_PAIRS,		/* nest of IVSHM_A_COUPLING_PAIR */
+	IVSHM_A_COUPLING_PAIR,		/* nest of enum ivshm_attr_pair */
+
+	__IVSHM_A_COUPLING_MAX,
+	IVSHM_A_COUPLING_MAX = __IVSHM_A_COUPLING_MAX - 1
+};
+
+enum ivshm_coupling_type {
+	IVSHM_COUPLING_STATIC,		/* joined while the members exist, no uplink */
+	IVSHM_COUPLING_DYNAMIC,		/* by destination of each frame, uplink for the rest */
+};
+
+enum ivshm_coupling_state {
+	IVSHM_COUPLING_WAITING,		/* fewer than two members are running */
+	IVSHM_COUPLING_READY,		/* two or more are running, no pair goes direct */
+	IVSHM_COUPLING_COUPLED,		/* at least one pair goes direct */
+	IVSHM_COUPLING_GONE,		/* only in events */
+};
+
+enum ivshm_attr_member {
+	IVSHM_A_MEMBER_UNSPEC,
+	IVSHM_A_MEMBER_NAME,		/* string, the interface */
+	IVSHM_A_MEMBER_PRESENT,		/* flag, the port exists and runs */
+
+	__IVSHM_A_MEMBER_MAX,
+	IVSHM_A_MEMBER_MAX = __IVSHM_A_MEMBER_MAX - 1
+};
+
+/* One direction between two members. */
+enum ivshm_attr_pair {
+	IVSHM_A_PAIR_UNSPEC,
+	IVSHM_A_PAIR_PAD,
+	IVSHM_A_PAIR_SRC,		/* string, sending port */
+	IVSHM_A_PAIR_DST,		/* string, receiving port */
+	IVSHM_A_PAIR_STATE,		/* u32, enum ivshm_pair_state */
+	IVSHM_A_PAIR_REASON,		/* u32, enum ivshm_reason, why it is in that state */
+	IVSHM_A_PAIR_FRAMES,		/* u64, delivered direct */
+	IVSHM_A_PAIR_BYTES,		/* u64, delivered direct */
+
+	__IVSHM_A_PAIR_MAX,
+	IVSHM_A_PAIR_MAX = __IVSHM_A_PAIR_MAX - 1
+};
+
+enum ivshm_pair_state {
+	IVSHM_PAIR_UPLINK,		/* frames take the uplink */
+	IVSHM_PAIR_JOINING,		/* frames wait for those still in the uplink */
+	IVSHM_PAIR_COUPLED,		/* frames go direct */
+};
+
+/* Why a pair, a port or a coupling is in its state. */
+enum ivshm_reason {
+	IVSHM_REASON_NONE,
+	IVSHM_REASON_TRAFFIC,		/* the detector saw traffic between the two */
+	IVSHM_REASON_STATIC,		/* joined by declaration */
+	IVSHM_REASON_NO_TRAFFIC,	/* below the threshold so far */
+	IVSHM_REASON_IDLE,		/* no frame for the idle time */
+	IVSHM_REASON_NOT_RUNNING,	/* an end is not running */
+	IVSHM_REASON_NO_UPPER,		/* an end is not on a bridge or lower device */
+	IVSHM_REASON_OTHER_UPPER,	/* the ends are on different upper devices */
+	IVSHM_REASON_FDB,		/* the bridge does not know the address at that port */
+	IVSHM_REASON_STP,		/* an end is not forwarding */
+	IVSHM_REASON_ISOLATED,		/* both ends are isolated bridge ports */
+	IVSHM_REASON_LOCKED,		/* the sending bridge port is locked */
+	IVSHM_REASON_VLAN,		/* the bridge filters VLANs */
+	IVSHM_REASON_FILTER,		/* netfilter, tc, XDP or a rate limit is in the way */
+	IVSHM_REASON_MTU,		/* frame above the receiver's MTU */
+	IVSHM_REASON_OFFLOAD,		/* the receiver cannot take the sender's offloads */
+	IVSHM_REASON_DOWN,		/* an interface or the bridge is down */
+	IVSHM_REASON_MODE,		/* macvtap not in bridge mode, or a bridge mode we cannot judge */
+	IVSHM_REASON_CHECKING,		/* rules changed, the verdict is being made anew */
+	IVSHM_REASON_CONFIG,		/* the administrator asked for it */
+	IVSHM_REASON_RING,		/* the guest broke its ring */
+	IVSHM_REASON_EXIT,		/* the VMM closed the device or the interface went */
+
+	__IVSHM_REASON_MAX,
+	IVSHM_REASON_MAX = __IVSHM_REASON_MAX - 1
+};
+
+enum ivshm_attr_addr {
+	IVSHM_A_ADDR_UNSPEC,
+	IVSHM_A_ADDR_MAC,		/* binary, 6 bytes */
+	IVSHM_A_ADDR_PORT,		/* string */
+	IVSHM_A_ADDR_AGE,		/* u32, seconds since last seen as a source */
+
+	__IVSHM_A_ADDR_MAX,
+	IVSHM_A_ADDR_MAX = __IVSHM_A_ADDR_MAX - 1
+};
+
+/*
+ * Counters of a port, all u64.  "tx" is what the guest sends, "rx" what it
+ * receives.  Frames are counted at the moment they are handed over.
+ */
+enum ivshm_attr_stat {
+	IVSHM_A_STAT_UNSPEC,
+	IVSHM_A_STAT_PAD,
+	IVSHM_A_STAT_TX_DIRECT_FRAMES,
+	IVSHM_A_STAT_TX_DIRECT_BYTES,
+	IVSHM_A_STAT_TX_UPLINK_FRAMES,
+	IVSHM_A_STAT_TX_UPLINK_BYTES,
+	IVSHM_A_STAT_RX_DIRECT_FRAMES,
+	IVSHM_A_STAT_RX_DIRECT_BYTES,
+	IVSHM_A_STAT_RX_UPLINK_FRAMES,
+	IVSHM_A_STAT_RX_UPLINK_BYTES,
+	IVSHM_A_STAT_TX_FLOODED,	/* copies made for flooding, beyond the first */
+	IVSHM_A_STAT_DROP_FULL,		/* receiver had no buffers for park_us */
+	IVSHM_A_STAT_DROP_PARK_LIMIT,	/* too many frames waiting for one receiver */
+	IVSHM_A_STAT_DROP_NO_PEER,	/* static coupling, no member to give it to */
+	IVSHM_A_STAT_DROP_MALFORMED,	/* bad vnet header or frame length */
+	IVSHM_A_STAT_DROP_TOO_BIG,	/* no buffer of the receiver is large enough */
+	IVSHM_A_STAT_DROP_OFFLOAD,	/* receiver cannot take it and it cannot be converted */
+	IVSHM_A_STAT_DROP_UPLINK,	/* the uplink refused it */
+	IVSHM_A_STAT_DROP_ISOLATED,	/* from the tap of a static member */
+	IVSHM_A_STAT_DROP_MEMORY,	/* no kernel memory, or guest memory is gone */
+	IVSHM_A_STAT_RING_ERRORS,	/* rings stopped for a guest's mistake */
+	IVSHM_A_STAT_KICKS_TX,		/* notifications from the guest */
+	IVSHM_A_STAT_KICKS_RX,
+	IVSHM_A_STAT_INTERRUPTS_TX,	/* notifications to the guest */
+	IVSHM_A_STAT_INTERRUPTS_RX,
+	IVSHM_A_STAT_WAKEUPS,		/* times the worker thread was woken from sleep */
+	IVSHM_A_STAT_PARKED,		/* frames that had to wait for a receiver */
+	IVSHM_A_STAT_MISSES,		/* look-ups that had to ask for a page */
+	IVSHM_A_STAT_FAULTS,		/* pages brought into the mirror */
+	IVSHM_A_STAT_INVALIDATIONS,	/* mirror invalidations that hit a mirrored page */
+	IVSHM_A_STAT_BOUNCED,		/* frames that took a kernel buffer on the direct path */
+	IVSHM_A_STAT_SEGMENTED,		/* frames segmented or checksummed in software */
+	IVSHM_A_STAT_COPIED_BYTES,	/* payload bytes copied on the direct path */
+	IVSHM_A_STAT_SKBS,		/* socket buffers allocated on the direct path */
+
+	__IVSHM_A_STAT_MAX,
+	IVSHM_A_STAT_MAX = __IVSHM_A_STAT_MAX - 1
+};
+
+#endif /* _UAPI_LINUX_IVSHM_NETLINK_H */
