@@ -37,6 +37,8 @@ struct ivshm_vring_seg {
  * @nr_in:	device-writable segments, behind the readable ones
  * @out_len:	bytes in the readable segments
  * @in_len:	bytes in the writable segments
+ * @nr_desc:	descriptors read, those of length zero included: what the chain
+ *		cost, for the caller's work limit
  *
  * Segments of length zero are legal and left out.
  */
@@ -46,8 +48,14 @@ struct ivshm_vring_chain {
 	u16 nr_in;
 	u32 out_len;
 	u32 in_len;
+	u32 nr_desc;
 };
 
+/**
+ * struct ivshm_vring_used - a chain to give back
+ * @id:		its &struct ivshm_vring_chain.head
+ * @len:	bytes written to its device-writable segments, from their start
+ */
 struct ivshm_vring_used {
 	u32 id;
 	u32 len;
@@ -87,10 +95,18 @@ struct ivshm_vring_area {
  * @event_idx:	VIRTIO_RING_F_EVENT_IDX was negotiated
  * @indirect:	VIRTIO_RING_F_INDIRECT_DESC was negotiated
  * @notify_on_empty: VIRTIO_F_NOTIFY_ON_EMPTY was negotiated
+ * @mapped:	the areas hold the host addresses of generation @gen
+ * @mapped_event_idx: @event_idx when they were taken
  * @broken:	the guest broke a rule
  * @last_avail:	next available entry to take
  * @avail_idx:	the guest's index as last read
  * @last_used:	next used entry to write
+ * @signalled_used: @last_used when we last decided about a signal
+ * @signalled_used_valid: less than 65536 entries were written since
+ * @used_flags:	the used ring's flags as last written
+ *
+ * The caller sets @le, @event_idx, @indirect and @notify_on_empty before
+ * ivshm_vring_begin() and ivshm_vring_start().
  *
  * Not thread safe: the caller serialises all calls on one ring.  No function
  * sleeps except ivshm_vring_set_addr() and ivshm_vring_cleanup().
@@ -106,6 +122,7 @@ struct ivshm_vring {
 	bool indirect;
 	bool notify_on_empty;
 	bool mapped;
+	bool mapped_event_idx;
 	bool broken;
 	u16 last_avail;
 	u16 avail_idx;
@@ -136,14 +153,16 @@ int ivshm_vring_set_addr(struct ivshm_vring *vr, u64 desc, u64 avail, u64 used);
  * Opens a read section: makes the host addresses of the ring fit generation
  * @gen of the memory behind it.  Must succeed before any function below is
  * called and again after each generation change.
- * Returns 0, or -EAGAIN if a page is missing (ops->page was called for every
- * missing one, so that all of them can be asked for at once).
+ * Returns 0, -EAGAIN if a page is missing (ops->page was called for every
+ * missing one, so that all of them can be asked for at once), or -EINVAL
+ * before ivshm_vring_set_addr().
  */
 int ivshm_vring_begin(struct ivshm_vring *vr, u64 gen);
 
 /*
  * Start serving: takes over the used index from the ring, clears broken,
  * notifications from the guest on.  @last_avail is the first entry to take.
+ * The guest may have made entries available before: look at once.
  */
 void ivshm_vring_start(struct ivshm_vring *vr, u16 last_avail);
 
@@ -165,7 +184,10 @@ int __must_check ivshm_vring_pop(struct ivshm_vring *vr,
 /* Give back the last @n chains taken, as if never taken. */
 void ivshm_vring_unpop(struct ivshm_vring *vr, u16 n);
 
-/* Publish @n used entries with one index update (virtio 1.2 section 2.7.8). */
+/*
+ * Publish @n used entries with one index update (virtio 1.2 section 2.7.8).
+ * Does nothing if the ring is broken.
+ */
 void ivshm_vring_push(struct ivshm_vring *vr, const struct ivshm_vring_used *used,
 		      u16 n);
 /*
@@ -176,8 +198,14 @@ void ivshm_vring_push(struct ivshm_vring *vr, const struct ivshm_vring_used *use
 bool ivshm_vring_should_signal(struct ivshm_vring *vr);
 
 /*
- * Ask the guest to notify; true if buffers turned up meanwhile, which the
- * caller must then take without waiting (virtio 1.2 section 2.7.10).
+ * Ask the guest to notify when it makes more buffers available than those
+ * seen so far (virtio 1.2 section 2.7.10).  True if it already did, in which
+ * case no notification may come: look again instead of waiting.
+ *
+ * "Seen" are the entries up to the index that ivshm_vring_pop() read last,
+ * taken or not.  So after -ENOENT this waits for any buffer, and after
+ * ivshm_vring_unpop() of buffers that did not suffice it waits for more of
+ * them, without spinning.  Who stopped for another reason does not wait at all.
  */
 bool ivshm_vring_enable_kick(struct ivshm_vring *vr);
 void ivshm_vring_disable_kick(struct ivshm_vring *vr);
