@@ -20,6 +20,7 @@
 #ifndef _IVSHM_GUEST_MEM_H
 #define _IVSHM_GUEST_MEM_H
 
+#include <linux/sizes.h>
 #include <linux/types.h>
 #include <linux/uio.h>
 #include <linux/vhost_types.h>
@@ -32,6 +33,12 @@ struct ivshm_stats;
 /* As many regions as vhost-net accepts. */
 #define IVSHM_GMEM_MAX_REGIONS	509
 
+/*
+ * Most bytes of one look-up or copy, so that a guest's descriptor of 4 GiB
+ * does not keep the write side waiting.
+ */
+#define IVSHM_GMEM_MAX_MAP	SZ_1M
+
 /**
  * ivshm_gmem_create - a mirror of @mm without any region
  * @mm:    the VMM's address space; mmgrab()bed for the life of the mirror
@@ -41,7 +48,10 @@ struct ivshm_stats;
  */
 struct ivshm_gmem *ivshm_gmem_create(struct mm_struct *mm,
 				     struct ivshm_stats __percpu *stats);
-/* Nobody may be in a read section any more. May sleep. NULL is fine. */
+/*
+ * Nobody may use the mirror any more: no read section, no worker in
+ * ivshm_gmem_fault() or ivshm_gmem_user_copy().  May sleep.  NULL is fine.
+ */
 void ivshm_gmem_destroy(struct ivshm_gmem *gm);
 
 /**
@@ -51,26 +61,34 @@ void ivshm_gmem_destroy(struct ivshm_gmem *gm);
  * @n:       number of regions, 0 for none
  *
  * When it returns, no look-up gives memory of the old table, and pages of the
- * old table are not reachable through the mirror.
+ * old table are not reachable through the mirror.  A worker waiting in
+ * ivshm_gmem_fault() is not waited for and does no harm; one that may be in
+ * ivshm_gmem_user_copy() has to be stopped first.
  *
- * May sleep. Returns 0; -E2BIG for more than IVSHM_GMEM_MAX_REGIONS; -EFAULT
- * for a range outside the user address space, -EINVAL if a range wraps around
- * or has flags, or if guest-physical ranges overlap; a region of size 0
- * and anything else that vhost-net refuses gives the errno vhost-net gives
- * (see vhost_set_memory()).  On error nothing has changed.
+ * May sleep. Returns 0; -E2BIG for more than IVSHM_GMEM_MAX_REGIONS; -EFAULT,
+ * as vhost-net, for a region of size 0, one that wraps around or one that
+ * leaves the user address space; -EINVAL if flags are set or guest-physical
+ * ranges overlap; -ENOMEM.  On error nothing has changed.
  */
 int ivshm_gmem_set_table(struct ivshm_gmem *gm,
 			 const struct vhost_memory_region *regions, u32 n);
 
 /*
  * Dirty log for live migration: one bit per 4 KiB guest page from guest
- * address 0 on, in the VMM's memory at @log.  Enabled or disabled as a whole;
- * the log pages are brought into the mirror at once and again when missing.
- * @log and @size 0: no log.  Waits for read sections under way.  May sleep.
+ * address 0 on, in @size bytes of the VMM's memory at @log.  Writes are logged
+ * while @enable is set; what lies beyond the end of the log is not.  @log and
+ * @size 0: no log.  Waits for read sections under way and so takes effect
+ * between two of them.  To have the log's pages in the mirror before the
+ * first write needs them, see ivshm_gmem_want().  May sleep.
+ *
+ * Returns 0, or -EFAULT if the log leaves the user address space.
  */
 int ivshm_gmem_set_log(struct ivshm_gmem *gm, u64 log, u64 size, bool enable);
 
-/* Read section on one mirror. */
+/*
+ * Read section on one mirror.  It makes page table changes of the whole VMM
+ * wait: do a bounded batch (by bytes), then leave.
+ */
 void ivshm_gmem_read_lock(struct ivshm_gmem *gm);
 void ivshm_gmem_read_unlock(struct ivshm_gmem *gm);
 /* On two mirrors, in whatever order they are named; the same one is taken once. */
@@ -84,26 +102,39 @@ u64 ivshm_gmem_generation(const struct ivshm_gmem *gm);
  * Host address of the page that holds VMM address @hva, or NULL with the page
  * noted as missing.  Any VMM address may be asked for, with or without a
  * region of the table around it: rings and the log need not be guest memory.
- * With @write the page is writable and has been marked dirty.
- * Read section only.
+ * With @write the page is writable and has been marked dirty, which holds for
+ * later sections too while the generation stays the same.  Read section only.
+ *
+ * NULL is also what addresses without memory give, for ever: after a fault
+ * that did not help ask ivshm_gmem_check().
  */
 void *ivshm_gmem_page(struct ivshm_gmem *gm, u64 hva, bool write);
+
+/*
+ * Whether a range of VMM addresses is in the mirror: 0; -EAGAIN if pages are
+ * missing (all of them were noted); -EFAULT if there is no such memory;
+ * -EOPNOTSUPP if it cannot be mirrored; -E2BIG above IVSHM_GMEM_MAX_MAP.
+ * Read section only.
+ */
+int ivshm_gmem_check(struct ivshm_gmem *gm, u64 hva, u32 len, bool write);
 
 /**
  * ivshm_gmem_map - host addresses of a guest-physical range
  * @gm:    the mirror, in a read section
  * @gpa:   guest-physical address
  * @len:   bytes, more than 0; the range may span pages and regions
- * @write: the pages will be written: they are marked dirty and, when the log
- *         is enabled, logged
+ * @write: the pages will be written: they are marked dirty; when the log is
+ *         enabled its pages are there too, so that ivshm_gmem_log(), to be
+ *         called after writing and in the same section, cannot fail
  * @vec:   filled in with kernel addresses; neighbours in the direct map are
  *         merged into one
  * @max:   room in @vec
  *
- * Returns the number of entries used; -EAGAIN if pages are missing (all of
- * them were noted); -EFAULT if the table has no such range; -ENOSPC if @max is
- * too small; -EOPNOTSUPP if part of it cannot be mirrored (see
- * ivshm_gmem_user_copy()).
+ * Returns the number of entries used; -EAGAIN if pages are missing (as many of
+ * them as there is room for were noted); -EFAULT if the table has no such
+ * range or there is no such memory behind it; -ENOSPC if @max is too small;
+ * -E2BIG above IVSHM_GMEM_MAX_MAP; -EOPNOTSUPP if part of it cannot be mirrored
+ * (see ivshm_gmem_user_copy()).  After an error @vec is undefined.
  */
 int ivshm_gmem_map(struct ivshm_gmem *gm, u64 gpa, u32 len, bool write,
 		   struct kvec *vec, u32 max);
@@ -111,8 +142,32 @@ int ivshm_gmem_map(struct ivshm_gmem *gm, u64 gpa, u32 len, bool write,
 /* Copy out of guest memory: 0 or what ivshm_gmem_map() says. Read section only. */
 int ivshm_gmem_read(struct ivshm_gmem *gm, u64 gpa, void *buf, u32 len);
 
-/* Log a write of @len bytes at guest address @gpa made by other means. */
+/*
+ * Make sure that a write of @len bytes at guest address @gpa can be logged: 0,
+ * also when the log is not enabled; -EAGAIN if the log's pages are missing
+ * (and noted); -EFAULT or -EOPNOTSUPP if the log cannot be reached at all.
+ * Read section only.  ivshm_gmem_map() does it for what it maps; for the used
+ * ring it is the caller's.
+ */
+int ivshm_gmem_log_prepare(struct ivshm_gmem *gm, u64 gpa, u32 len);
+/*
+ * Log a write that has been made.  Read section only, the one in which
+ * ivshm_gmem_map() or ivshm_gmem_log_prepare() said yes.
+ */
 void ivshm_gmem_log(struct ivshm_gmem *gm, u64 gpa, u32 len);
+
+/**
+ * ivshm_gmem_want - note pages as missing without needing them now
+ * @gm:    the mirror, not in a read section
+ * @hva:   VMM address
+ * @len:   bytes
+ * @write: to be written
+ *
+ * To fill a range ahead of use, in turns with ivshm_gmem_fault().  Does not
+ * sleep.  Returns how many bytes from @hva on are present, noted or hopeless
+ * now; 0 when there is no room, so that a fault has to come first.
+ */
+u64 ivshm_gmem_want(struct ivshm_gmem *gm, u64 hva, u64 len, bool write);
 
 /* Whether pages were noted as missing. Any context. */
 bool ivshm_gmem_missing(struct ivshm_gmem *gm);
@@ -125,9 +180,11 @@ bool ivshm_gmem_missing(struct ivshm_gmem *gm);
  * sleep for as long as the VMM's userfaultfd handler, swap or a file server
  * pleases; a fatal signal ends the wait.
  *
- * Returns 0 when there is nothing left to do (pages that cannot be mirrored
- * are remembered as such until the mirror is invalidated there), -EINTR after
- * a signal, or -ESRCH when the address space is gone, once and for all.
+ * Returns 0 when every page noted before was tried: it is in, or it is
+ * remembered as unmirrorable (until invalidated) or as bad (for a while), or
+ * memory is short and it has to be asked for again (the wait is in here).
+ * -EINTR after a signal; -ESRCH when the address space is gone, once and for
+ * all: nothing is noted any more then and look-ups fail with -EFAULT.
  */
 int ivshm_gmem_fault(struct ivshm_gmem *gm);
 
@@ -140,7 +197,8 @@ int ivshm_gmem_fault(struct ivshm_gmem *gm);
  * @write: direction, true from @buf into the guest (logged as needed)
  *
  * For memory that cannot be mirrored.  May sleep like ivshm_gmem_fault().
- * Returns 0, -EFAULT, -EINTR or -ESRCH.
+ * Returns 0, -EFAULT, -EINTR or -ESRCH, or -EOPNOTSUPP if the log cannot be
+ * mirrored.
  */
 int ivshm_gmem_user_copy(struct ivshm_gmem *gm, u64 gpa, void *buf, u32 len,
 			 bool write);
