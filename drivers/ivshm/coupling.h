@@ -3,41 +3,67 @@
 #ifndef _IVSHM_COUPLING_H
 #define _IVSHM_COUPLING_H
 
+#include <linux/bits.h>
+#include <linux/cache.h>
 #include <linux/if.h>
-#include <linux/kref.h>
 #include <linux/list.h>
+#include <linux/rcupdate.h>
+#include <linux/spinlock.h>
 #include <linux/ivshm_netlink.h>
 
+#include "port.h"
+
 struct ivshm_coupling;
-struct ivshm_port;
 struct net;
 struct netlink_ext_ack;
+struct nlattr;
 
-/**
- * struct ivshm_pair - one direction between two members
- * @state:	enum ivshm_pair_state; written under @coupling's lock, read
- *		anywhere with READ_ONCE()
- * @reason:	enum ivshm_reason for @state
- * @gen:	generation of the bridge rules for which the pair was found free
- *		to go direct, 0 for not
- * @last:	jiffies of the last frame that could have gone direct
- * @window_start, @window_frames: for the threshold; the sender's worker only
- * @frames, @bytes: delivered direct; per processor
- */
-struct ivshm_pair {
-	u8 state;
-	u8 reason;
-	u64 gen;
-	unsigned long last;
-	unsigned long window_start;
-	u32 window_frames;
-	struct ivshm_pair_stats __percpu *stats;
-};
+/* Most couplings in one network namespace. */
+#define IVSHM_COUPLINGS_MAX	1024
 
+/* Frames and bytes delivered direct, on one processor. */
 struct ivshm_pair_stats {
 	u64 frames;
 	u64 bytes;
 };
+
+/**
+ * struct ivshm_pair - one direction between two members
+ * @state:	enum ivshm_pair_state; written under the coupling's lock, read
+ *		anywhere with READ_ONCE()
+ * @reason:	enum ivshm_reason for @state; like @state
+ * @verdict:	enum ivshm_reason that the bridge's rules gave, for @checked
+ * @want:	somebody waits for a verdict; written without a lock
+ * @note:	enum ivshm_reason why single frames took the uplink although
+ *		the pair is coupled; written without a lock
+ * @noted:	jiffies of the last such frame
+ * @gen:	generation of the bridge rules for which the pair was found free
+ *		to go direct, 0 for not
+ * @checked:	generation of the last verdict, 0 for none
+ * @checked_at:	jiffies of the last verdict
+ * @last:	jiffies of the last frame that could have gone direct
+ * @retry:	jiffies before which the pair does not begin to join
+ * @window_start: jiffies when the threshold's second began; the sender's
+ *		worker only
+ * @window_frames: frames in that second; the sender's worker only
+ * @stats:	delivered direct
+ */
+struct ivshm_pair {
+	u8 state;
+	u8 reason;
+	u8 verdict;
+	u8 note;
+	bool want;
+	u64 gen;
+	u64 checked;
+	unsigned long checked_at;
+	unsigned long last;
+	unsigned long retry;
+	unsigned long noted;
+	unsigned long window_start;
+	u32 window_frames;
+	struct ivshm_pair_stats __percpu *stats;
+} ____cacheline_aligned_in_smp;
 
 /**
  * struct ivshm_member - a place in a coupling, taken by a port or waiting
@@ -45,8 +71,9 @@ struct ivshm_pair_stats {
  * @index:	0 to nr - 1
  * @name:	interface the place is for
  * @port:	the port, NULL while there is none that runs.  RCU; written
- *		under ivshm_mutex
+ *		under ivshm_mutex and the coupling's lock
  * @pair:	pairs from this member to each other member, by its index
+ * @stats:	counters of @pair, by the same index
  */
 struct ivshm_member {
 	struct ivshm_coupling *coupling;
@@ -54,69 +81,159 @@ struct ivshm_member {
 	char name[IFNAMSIZ];
 	struct ivshm_port __rcu *port;
 	struct ivshm_pair *pair;
+	struct ivshm_pair_stats __percpu *stats;
 };
 
 /**
  * struct ivshm_coupling - a named set of ports
- * @ref:	held by the list and by whoever needs it longer; the memory
- *		goes after a grace period
- * @list:	in the list of all couplings, under ivshm_mutex
- * @net:	namespace of its members
+ * @list:	in the list of all couplings, in the order of @id, under
+ *		ivshm_mutex
+ * @id:		unique for the life of the module, never 0
+ * @net:	namespace of its members; the coupling goes when it goes
  * @name:	unique within @net
  * @type:	static or dynamic
- * @state:	under ivshm_mutex, read anywhere
  * @threshold:	frames within a second before a dynamic pair is joined
  * @idle:	seconds without a frame after which it falls back, 0 for never
  * @park_us:	microseconds a frame waits for a full receiver
  * @bypass:	the bridge's rules are not asked
+ * @lock:	protects the states and counts below and the states of the
+ *		pairs; a leaf but for the queues of netlink listeners
+ * @state:	under @lock, read anywhere
+ * @running:	members with a port; under @lock, read anywhere
+ * @coupled:	pairs in state COUPLED; under @lock
  * @nr:		number of members
+ * @pairs:	all pairs, by sender and receiver
  * @member:	the members
+ *
+ * Found by workers through ivshm_port.member under RCU; freed a grace period
+ * after the last such pointer went.
  */
 struct ivshm_coupling {
-	struct kref ref;
 	struct list_head list;
+	u64 id;
 	struct net *net;
 	char name[IVSHM_NAME_MAX];
 	enum ivshm_coupling_type type;
-	enum ivshm_coupling_state state;
 	u32 threshold;
 	u32 idle;
 	u32 park_us;
 	bool bypass;
-	struct rcu_head rcu;
+	spinlock_t lock;	/* states of the coupling and its pairs */
+	enum ivshm_coupling_state state;
+	u32 running;
+	u32 coupled;
 	u32 nr;
+	struct ivshm_pair *pairs;
 	struct ivshm_member member[];
 };
 
-/* What an administrator asks for. */
+/* A member that an administrator asks for. */
+struct ivshm_coupling_place {
+	char name[IFNAMSIZ];
+	const struct nlattr *attr;
+};
+
+/**
+ * struct ivshm_coupling_config - what an administrator asks for
+ * @name:	of the coupling
+ * @type:	static or dynamic
+ * @threshold:	see struct ivshm_coupling, as all that follow
+ * @idle:	seconds
+ * @park_us:	microseconds
+ * @bypass:	only for dynamic couplings, as threshold and idle
+ * @given:	BIT(IVSHM_A_COUPLING_x) of the options that are set here; the
+ *		others get their defaults
+ * @nr:		members
+ * @member:	the members
+ * @attr:	where each value came from, to be named when it is refused;
+ *		may be NULL
+ */
 struct ivshm_coupling_config {
 	char name[IVSHM_NAME_MAX];
-	enum ivshm_coupling_type type;
+	u32 type;
 	u32 threshold;
 	u32 idle;
 	u32 park_us;
 	bool bypass;
+	u32 given;
 	u32 nr;
-	char (*member)[IFNAMSIZ];
+	struct ivshm_coupling_place *member;
+	struct nlattr **attr;
 };
 
 /* All couplings. Walk with ivshm_mutex held. */
 extern struct list_head ivshm_couplings;
 
 /* The following are called with ivshm_mutex held and may sleep. */
+
+/**
+ * ivshm_coupling_new - make a coupling and bind the ports that run already
+ * @net:    namespace of the members
+ * @cfg:    what is asked for; nothing of it is kept
+ * @extack: gets a text and the attribute at fault
+ *
+ * Returns 0 or -EINVAL, -E2BIG, -EEXIST, -EBUSY, -ENOSPC (too many couplings
+ * in @net), -ENOMEM. Nothing has changed after an error.
+ */
 int ivshm_coupling_new(struct net *net, const struct ivshm_coupling_config *cfg,
 		       struct netlink_ext_ack *extack);
+/* Whether that is possible; the same but for -ENOMEM. coupling_config.c */
+int ivshm_coupling_check(const struct net *net,
+			 const struct ivshm_coupling_config *cfg,
+			 struct netlink_ext_ack *extack);
 struct ivshm_coupling *ivshm_coupling_find(const struct net *net, const char *name);
+/* The place for interface @name, in whatever coupling, or NULL. */
+struct ivshm_member *ivshm_coupling_place(const struct net *net,
+					  const char *name);
 /*
  * Dissolve.  When it returns, no worker decides by it any more; frames that
  * waited for a receiver are decided anew by their own worker.
  */
 void ivshm_coupling_del(struct ivshm_coupling *coupling);
-/* A port began to run, stopped, or changed its name or namespace. */
+/*
+ * A port began to run, or changed its name or namespace while it runs.  May be
+ * called again for a port that is bound: it stays, or changes its place.
+ */
 void ivshm_coupling_port_up(struct ivshm_port *port);
+/*
+ * A port stopped, for @reason.  @port->state is no longer RUNNING.  Its
+ * addresses are forgotten as well.  Workers may still decide for it until a
+ * grace period has passed.  May be called for a port that is not bound.
+ */
 void ivshm_coupling_port_down(struct ivshm_port *port, enum ivshm_reason reason);
 
+/*
+ * Change the state of the pair from @src to the member at index @dst, and tell
+ * the listeners.  The coupling's lock is held, both ends are bound or @state
+ * is UPLINK.  The coupling's own state follows.
+ */
+void ivshm_coupling_pair_set(struct ivshm_member *src, u32 dst,
+			     enum ivshm_pair_state state,
+			     enum ivshm_reason reason);
+/* Whether @port is still in its place @member. The coupling's lock is held. */
+bool ivshm_coupling_bound(const struct ivshm_member *member,
+			  const struct ivshm_port *port);
+
+/* Why the pair is in its state, as it is shown. */
+enum ivshm_reason ivshm_pair_shown_reason(const struct ivshm_pair *pair);
+/* Frames and bytes that went direct. */
+void ivshm_pair_read_stats(const struct ivshm_pair *pair,
+			   struct ivshm_pair_stats *sum);
+
+/*
+ * Whether frames from the tap of @port are to be dropped, as it is a member
+ * of a static coupling. Under RCU.
+ */
+static inline bool ivshm_port_isolated(const struct ivshm_port *port)
+{
+	const struct ivshm_member *member = rcu_dereference(port->member);
+
+	return member && member->coupling->type == IVSHM_COUPLING_STATIC;
+}
+
+/* Includes the bridge's rules and the detector. After ivshm_addr_init(). */
 int ivshm_coupling_init(void);
+/* Before the ports go. */
 void ivshm_coupling_exit(void);
 
 #endif /* _IVSHM_COUPLING_H */

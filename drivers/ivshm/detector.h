@@ -4,6 +4,26 @@
  *
  * Called by the sender's worker for each frame, with the private copy of its
  * first bytes.  It never sleeps and takes no lock on the usual path.
+ *
+ * A dynamic pair, one direction from sender to receiver:
+ *
+ *             threshold reached,             ivshm_detector_joined(done)
+ *             rules say yes
+ *   UPLINK ----------------------> JOINING -----------------------------> COUPLED
+ *     ^                              |                                       |
+ *     +------------------------------+---------------------------------------+
+ *       rules changed or say no, idle, an end stopped, gave up waiting
+ *
+ * "Rules say yes" needs three answers of the current generation: for the pair,
+ * for the receiver's address and for the sender's.  The last one is what keeps
+ * the bridge's forwarding table alive: frames that go direct do not refresh
+ * the sender's entry there.  When the bridge ages it out, the sender's own
+ * frames take the uplink again, the bridge learns the address anew, and the
+ * pair joins again.
+ *
+ * A work item under RTNL (detector_check.c) gets the answers.  It runs when a
+ * frame asks for one, and once a second while dynamic pairs are coupled, as
+ * not everything that matters comes with an event.
  */
 #ifndef _IVSHM_DETECTOR_H
 #define _IVSHM_DETECTOR_H
@@ -11,6 +31,7 @@
 #include <linux/types.h>
 #include <linux/ivshm_netlink.h>
 
+struct ivshm_addr;
 struct ivshm_member;
 struct ivshm_pair;
 struct ivshm_port;
@@ -27,7 +48,8 @@ enum ivshm_path {
  * struct ivshm_decision - the detector's answer
  * @path:	what to do
  * @dst:	receiver for DIRECT and HOLD, valid in the caller's RCU section
- * @pair:	the pair from sender to @dst, to count on
+ * @pair:	the pair from sender to @dst, to count on; also set for UPLINK if
+ *		the frame was for a member of the same coupling
  * @park_us:	how long the frame may wait for a full receiver, microseconds
  */
 struct ivshm_decision {
@@ -55,9 +77,26 @@ void ivshm_detector_decide(struct ivshm_port *src, const u8 *hdr, u32 hdr_len,
 /*
  * The worker of @src reports that everything that was in the tap queue of the
  * receiver when the pair began to join has been consumed (@done), or that it
- * gave up waiting: the pair goes on to COUPLED, or back to UPLINK. Under RCU.
+ * gave up waiting: the pair goes on to COUPLED, or back to UPLINK, where it
+ * stays for a second.  Under RCU; @pair need not be valid any more.
  */
 void ivshm_detector_joined(struct ivshm_port *src, struct ivshm_pair *pair,
 			   bool done);
+
+/*
+ * A single frame had to take the uplink although its pair may go direct, for
+ * @reason. Shown for some seconds. Under RCU.
+ */
+void ivshm_detector_note(struct ivshm_pair *pair, enum ivshm_reason reason);
+
+/* Have somebody ask the rules. Any context. detector_check.c */
+void ivshm_detector_ask_pair(struct ivshm_pair *pair);
+void ivshm_detector_ask_addr(struct ivshm_addr *addr);
+/* Watch dynamic pairs that are coupled. Any context. */
+void ivshm_detector_watch(void);
+/* One round of watching, for tests: returns whether another one is needed. */
+bool ivshm_detector_expire(void);
+/* There is no coupling any more. May sleep. */
+void ivshm_detector_stop(void);
 
 #endif /* _IVSHM_DETECTOR_H */

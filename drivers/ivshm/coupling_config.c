@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Couplings: is what an administrator asks for possible? */
+#include <linux/ctype.h>
+#include <linux/netdevice.h>
+#include <linux/netlink.h>
+
+#include "coupling.h"
+#include "ivshm.h"
+
+/* Where a value came from, to be named when it is refused. */
+static const struct nlattr *config_attr(const struct ivshm_coupling_config *cfg,
+					int which)
+{
+	return cfg->attr ? cfg->attr[which] : NULL;
+}
+
+/* A name that can be typed, printed and put into a configuration file. */
+static bool config_name_valid(const char *name)
+{
+	const char *c;
+
+	if (!*name || strnlen(name, IVSHM_NAME_MAX) == IVSHM_NAME_MAX)
+		return false;
+	for (c = name; *c; c++)
+		if (!isascii(*c) || !isgraph(*c) || *c == '/')
+			return false;
+	return true;
+}
+
+static int config_check_options(const struct ivshm_coupling_config *cfg,
+				struct netlink_ext_ack *extack)
+{
+	static const u8 dynamic_only[] = {
+		IVSHM_A_COUPLING_THRESHOLD,
+		IVSHM_A_COUPLING_IDLE,
+		IVSHM_A_COUPLING_BYPASS,
+	};
+	int i;
+
+	if (!config_name_valid(cfg->name)) {
+		NL_SET_ERR_MSG_ATTR(extack, config_attr(cfg, IVSHM_A_COUPLING_NAME),
+				    "name of a coupling must be 1 to 31 printable characters without space and slash");
+		return -EINVAL;
+	}
+	if (cfg->type != IVSHM_COUPLING_STATIC &&
+	    cfg->type != IVSHM_COUPLING_DYNAMIC) {
+		NL_SET_ERR_MSG_ATTR(extack, config_attr(cfg, IVSHM_A_COUPLING_TYPE),
+				    "type must be static or dynamic");
+		return -EINVAL;
+	}
+	if (cfg->type == IVSHM_COUPLING_STATIC) {
+		for (i = 0; i < ARRAY_SIZE(dynamic_only); i++) {
+			if (!(cfg->given & BIT(dynamic_only[i])))
+				continue;
+			NL_SET_ERR_MSG_ATTR(extack, config_attr(cfg, dynamic_only[i]),
+					    "threshold, idle and bypass are for dynamic couplings only");
+			return -EINVAL;
+		}
+	}
+	if (cfg->given & BIT(IVSHM_A_COUPLING_THRESHOLD) &&
+	    (!cfg->threshold || cfg->threshold > IVSHM_THRESHOLD_MAX)) {
+		NL_SET_ERR_MSG_ATTR(extack, config_attr(cfg, IVSHM_A_COUPLING_THRESHOLD),
+				    "threshold must be 1 to 1000000 frames");
+		return -EINVAL;
+	}
+	if (cfg->given & BIT(IVSHM_A_COUPLING_IDLE) &&
+	    cfg->idle > IVSHM_IDLE_MAX) {
+		NL_SET_ERR_MSG_ATTR(extack, config_attr(cfg, IVSHM_A_COUPLING_IDLE),
+				    "idle must be at most 86400 seconds");
+		return -EINVAL;
+	}
+	if (cfg->given & BIT(IVSHM_A_COUPLING_PARK_US) &&
+	    cfg->park_us > IVSHM_PARK_US_MAX) {
+		NL_SET_ERR_MSG_ATTR(extack, config_attr(cfg, IVSHM_A_COUPLING_PARK_US),
+				    "park_us must be at most 1000000 microseconds");
+		return -EINVAL;
+	}
+	return 0;
+}
+
+static int config_check_members(const struct net *net,
+				const struct ivshm_coupling_config *cfg,
+				struct netlink_ext_ack *extack)
+{
+	u32 i, j;
+
+	if (cfg->nr < 2) {
+		NL_SET_ERR_MSG_ATTR(extack, config_attr(cfg, IVSHM_A_COUPLING_MEMBERS),
+				    "a coupling needs at least two members");
+		return -EINVAL;
+	}
+	if (cfg->nr > IVSHM_MEMBERS_MAX) {
+		NL_SET_ERR_MSG_ATTR(extack, config_attr(cfg, IVSHM_A_COUPLING_MEMBERS),
+				    "a coupling has at most 64 members");
+		return -E2BIG;
+	}
+	for (i = 0; i < cfg->nr; i++) {
+		const struct ivshm_coupling_place *place = &cfg->member[i];
+
+		if (!dev_valid_name(place->name)) {
+			NL_SET_ERR_MSG_ATTR(extack, place->attr,
+					    "member is not a valid interface name");
+			return -EINVAL;
+		}
+		for (j = 0; j < i; j++) {
+			if (strcmp(place->name, cfg->member[j].name))
+				continue;
+			NL_SET_ERR_MSG_ATTR(extack, place->attr,
+					    "member is named twice");
+			return -EINVAL;
+		}
+		if (ivshm_coupling_place(net, place->name)) {
+			NL_SET_ERR_MSG_ATTR(extack, place->attr,
+					    "member belongs to another coupling");
+			return -EBUSY;
+		}
+	}
+	return 0;
+}
+
+static int config_check_room(const struct net *net,
+			     const struct ivshm_coupling_config *cfg,
+			     struct netlink_ext_ack *extack)
+{
+	const struct ivshm_coupling *coupling;
+	u32 nr = 0;
+
+	list_for_each_entry(coupling, &ivshm_couplings, list) {
+		if (coupling->net != net)
+			continue;
+		nr++;
+		if (!strcmp(coupling->name, cfg->name)) {
+			NL_SET_ERR_MSG_ATTR(extack, config_attr(cfg, IVSHM_A_COUPLING_NAME),
+					    "a coupling of that name exists");
+			return -EEXIST;
+		}
+	}
+	if (nr >= IVSHM_COUPLINGS_MAX) {
+		NL_SET_ERR_MSG_ATTR(extack, config_attr(cfg, IVSHM_A_COUPLING_NAME),
+				    "too many couplings in this namespace");
+		return -ENOSPC;
+	}
+	return 0;
+}
+
+int ivshm_coupling_check(const struct net *net,
+			 const struct ivshm_coupling_config *cfg,
+			 struct netlink_ext_ack *extack)
+{
+	lockdep_assert_held(&ivshm_mutex);
+
+	return config_check_options(cfg, extack) ?:
+	       config_check_room(net, cfg, extack) ?:
+	       config_check_members(net, cfg, extack);
+}

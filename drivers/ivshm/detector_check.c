@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What the detector needs to have done in a context that may sleep: asking
+ * the bridge's rules, and watching the pairs that are coupled.
+ */
+#include <linux/if_ether.h>
+#include <linux/jiffies.h>
+#include <linux/rtnetlink.h>
+#include <linux/workqueue.h>
+
+#include "addr.h"
+#include "bridge_rules.h"
+#include "coupling.h"
+#include "detector.h"
+#include "ivshm.h"
+#include "port.h"
+
+/* Where a member's frames come from and go to. NULL if that is gone. */
+static struct net_device *member_dev(const struct ivshm_member *member)
+{
+	const struct ivshm_port *port;
+
+	port = rcu_dereference_protected(member->port,
+					 lockdep_is_held(&ivshm_mutex));
+	return port ? rtnl_dereference(port->dev) : NULL;
+}
+
+static void check_pair(const struct ivshm_bridge_rules *rules,
+		       struct ivshm_member *src, struct ivshm_member *dst)
+{
+	struct ivshm_coupling *coupling = src->coupling;
+	struct ivshm_pair *pair = &src->pair[dst->index];
+	enum ivshm_reason reason = IVSHM_REASON_NOT_RUNNING;
+	struct net_device *src_dev, *dst_dev;
+	u64 gen;
+
+	/* Before the look: what changes meanwhile makes the answer stale. */
+	gen = ivshm_bridge_rules_gen();
+	src_dev = member_dev(src);
+	dst_dev = member_dev(dst);
+	if (src_dev && dst_dev)
+		reason = ivshm_bridge_rules_pair(rules, src_dev, dst_dev);
+
+	spin_lock(&coupling->lock);
+	WRITE_ONCE(pair->verdict, reason);
+	WRITE_ONCE(pair->checked_at, jiffies);
+	WRITE_ONCE(pair->gen, reason ? 0 : gen);
+	/* The verdict goes with it; pairs with frame_verdict(). */
+	smp_store_release(&pair->checked, gen);
+	if (reason && rcu_access_pointer(src->port) &&
+	    rcu_access_pointer(dst->port))
+		ivshm_coupling_pair_set(src, dst->index, IVSHM_PAIR_UPLINK,
+					reason);
+	spin_unlock(&coupling->lock);
+}
+
+static void check_addrs(const struct ivshm_member *member, bool again)
+{
+	struct net_device *dev = member_dev(member);
+	struct ivshm_port *port;
+	u8 mac[ETH_ALEN];
+	unsigned int pos = 0;
+	bool agrees;
+	u64 gen;
+	u32 seq;
+
+	if (!dev)
+		return;
+	port = rcu_dereference_protected(member->port,
+					 lockdep_is_held(&ivshm_mutex));
+	gen = ivshm_bridge_rules_gen();
+	while (ivshm_addr_question(port, again, gen, &pos, mac, &seq)) {
+		agrees = ivshm_bridge_rules_addr(dev, mac);
+		/* Overtaken by an event: the next frame asks again. */
+		ivshm_addr_answer(port, mac, seq, gen, agrees);
+	}
+}
+
+/* What somebody waits for; with @again also what has been answered with yes. */
+static void check_coupling(const struct ivshm_bridge_rules *rules,
+			   struct ivshm_coupling *coupling, bool again)
+{
+	struct ivshm_pair *pair;
+	u32 i, j;
+
+	for (i = 0; i < coupling->nr; i++) {
+		for (j = 0; j < coupling->nr; j++) {
+			pair = &coupling->member[i].pair[j];
+			if (i == j)
+				continue;
+			if (!READ_ONCE(pair->want) &&
+			    !(again && pair->state != IVSHM_PAIR_UPLINK))
+				continue;
+			WRITE_ONCE(pair->want, false);
+			check_pair(rules, &coupling->member[i],
+				   &coupling->member[j]);
+		}
+		check_addrs(&coupling->member[i], again);
+	}
+}
+
+static void detector_check(bool again)
+{
+	struct ivshm_bridge_rules rules;
+	struct ivshm_coupling *coupling;
+
+	rtnl_lock();
+	mutex_lock(&ivshm_mutex);
+	ivshm_bridge_rules_begin(&rules);
+	list_for_each_entry(coupling, &ivshm_couplings, list)
+		if (coupling->type == IVSHM_COUPLING_DYNAMIC &&
+		    !coupling->bypass)
+			check_coupling(&rules, coupling, again);
+	ivshm_bridge_rules_end(&rules);
+	mutex_unlock(&ivshm_mutex);
+	rtnl_unlock();
+}
+
+static void detector_ask_work(struct work_struct *work)
+{
+	detector_check(false);
+}
+
+static DECLARE_WORK(detector_ask, detector_ask_work);
+
+/* Asked for by frames on the uplink: asking twice costs one atomic operation. */
+void ivshm_detector_ask_pair(struct ivshm_pair *pair)
+{
+	WRITE_ONCE(pair->want, true);
+	queue_work(system_unbound_wq, &detector_ask);
+}
+
+void ivshm_detector_ask_addr(struct ivshm_addr *addr)
+{
+	WRITE_ONCE(addr->want, true);
+	queue_work(system_unbound_wq, &detector_ask);
+}
+
+/*
+ * Watching
+ */
+
+/* Returns whether a pair of @coupling is still joining or coupled. */
+static bool expire_coupling(struct ivshm_coupling *coupling)
+{
+	unsigned long idle = (unsigned long)coupling->idle * HZ;
+	struct ivshm_pair *pair;
+	bool left = false;
+	u32 i, j;
+
+	spin_lock(&coupling->lock);
+	for (i = 0; i < coupling->nr; i++) {
+		for (j = 0; j < coupling->nr; j++) {
+			pair = &coupling->member[i].pair[j];
+			if (pair->state == IVSHM_PAIR_UPLINK)
+				continue;
+			if (idle && pair->state == IVSHM_PAIR_COUPLED &&
+			    time_after_eq(jiffies, READ_ONCE(pair->last) + idle))
+				ivshm_coupling_pair_set(&coupling->member[i], j,
+							IVSHM_PAIR_UPLINK,
+							IVSHM_REASON_IDLE);
+			else
+				left = true;
+		}
+	}
+	spin_unlock(&coupling->lock);
+	return left;
+}
+
+bool ivshm_detector_expire(void)
+{
+	struct ivshm_coupling *coupling;
+	bool left = false;
+
+	mutex_lock(&ivshm_mutex);
+	list_for_each_entry(coupling, &ivshm_couplings, list)
+		if (coupling->type == IVSHM_COUPLING_DYNAMIC &&
+		    expire_coupling(coupling))
+			left = true;
+	mutex_unlock(&ivshm_mutex);
+	return left;
+}
+
+static void detector_watch_work(struct work_struct *work);
+static DECLARE_DELAYED_WORK(detector_watch, detector_watch_work);
+
+static void detector_watch_work(struct work_struct *work)
+{
+	if (!ivshm_detector_expire())
+		return;
+	detector_check(true);
+	ivshm_detector_watch();
+}
+
+void ivshm_detector_watch(void)
+{
+	queue_delayed_work(system_unbound_wq, &detector_watch, HZ);
+}
+
+void ivshm_detector_stop(void)
+{
+	cancel_delayed_work_sync(&detector_watch);
+	cancel_work_sync(&detector_ask);
+}

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The generic netlink family.  Its manual is <linux/ivshm_netlink.h>.
+ *
+ * Requests run under the genl mutex of the core and take ivshm_mutex.  Events
+ * are sent from any context, in the order in which things happen to an
+ * object: the caller holds the lock under which it changed.
+ */
+#ifndef _IVSHM_NETLINK_H
+#define _IVSHM_NETLINK_H
+
+#include <linux/types.h>
+#include <linux/ivshm_netlink.h>
+#include <net/genetlink.h>
+
+struct ivshm_coupling;
+struct ivshm_member;
+struct ivshm_port;
+
+/* Tell the listeners. Any context, a reference to the object or RCU. */
+void ivshm_nl_port_event(const struct ivshm_port *port,
+			 enum ivshm_port_state old_state,
+			 enum ivshm_port_state new_state,
+			 enum ivshm_reason reason);
+void ivshm_nl_coupling_event(const struct ivshm_coupling *coupling,
+			     enum ivshm_coupling_state old_state,
+			     enum ivshm_coupling_state new_state,
+			     enum ivshm_reason reason);
+void ivshm_nl_pair_event(const struct ivshm_coupling *coupling,
+			 const struct ivshm_member *src,
+			 const struct ivshm_member *dst,
+			 enum ivshm_pair_state old_state,
+			 enum ivshm_pair_state new_state,
+			 enum ivshm_reason reason);
+
+int ivshm_nl_init(void);
+void ivshm_nl_exit(void);
+
+/*
+ * Between netlink.c and the files of the objects
+ */
+
+extern struct genl_family ivshm_nl_family;
+
+/* Changes with every event, so that a dump can tell that it was overtaken. */
+u32 ivshm_nl_seq(void);
+
+/*
+ * A message of the events group for @net with its three common attributes, or
+ * NULL if nobody listens or there is no memory.  Send it with
+ * ivshm_nl_event_send() or free it with nlmsg_free().
+ */
+struct sk_buff *ivshm_nl_event_new(struct net *net, enum ivshm_cmd cmd,
+				   u32 old_state, u32 new_state,
+				   enum ivshm_reason reason, void **hdr);
+void ivshm_nl_event_send(struct net *net, struct sk_buff *skb, void *hdr);
+
+/* The attributes of a nest @which that the request must have, or NULL. */
+int ivshm_nl_parse_nest(struct genl_info *info, enum ivshm_attr which,
+			struct nlattr **tb, int max,
+			const struct nla_policy *policy);
+/* Refuses a dump request that has attributes. */
+int ivshm_nl_dump_begin(struct netlink_callback *cb);
+
+extern const struct nla_policy ivshm_nl_port_get_policy[];
+extern const struct nla_policy ivshm_nl_coupling_new_policy[];
+extern const struct nla_policy ivshm_nl_coupling_name_policy[];
+
+int ivshm_nl_port_get(struct sk_buff *skb, struct genl_info *info);
+int ivshm_nl_port_dump(struct sk_buff *skb, struct netlink_callback *cb);
+int ivshm_nl_coupling_new(struct sk_buff *skb, struct genl_info *info);
+int ivshm_nl_coupling_del(struct sk_buff *skb, struct genl_info *info);
+int ivshm_nl_coupling_get(struct sk_buff *skb, struct genl_info *info);
+int ivshm_nl_coupling_dump(struct sk_buff *skb, struct netlink_callback *cb);
+int ivshm_nl_addr_dump(struct sk_buff *skb, struct netlink_callback *cb);
+
+#endif /* _IVSHM_NETLINK_H */
