@@ -35,6 +35,11 @@ struct ivshm_gmem *ivshm_gmem_create(struct mm_struct *mm,
 	return gm;
 }
 
+void ivshm_gmem_set_stats(struct ivshm_gmem *gm, struct ivshm_stats __percpu *stats)
+{
+	WRITE_ONCE(gm->stats, stats);
+}
+
 void ivshm_gmem_destroy(struct ivshm_gmem *gm)
 {
 	if (!gm)

@@ -48,6 +48,8 @@ struct ivshm_stats;
  */
 struct ivshm_gmem *ivshm_gmem_create(struct mm_struct *mm,
 				     struct ivshm_stats __percpu *stats);
+/* Count elsewhere from now on; @stats as above. Any context. */
+void ivshm_gmem_set_stats(struct ivshm_gmem *gm, struct ivshm_stats __percpu *stats);
 /*
  * Nobody may use the mirror any more: no read section, no worker in
  * ivshm_gmem_fault() or ivshm_gmem_user_copy().  May sleep.  NULL is fine.

@@ -11,8 +11,10 @@
 
 #include "stats.h"
 
+struct file;
 struct ivshm_member;
 struct ivshm_qp;
+struct socket;
 
 /* How a port's interface reaches its uplink. */
 enum ivshm_port_kind {
@@ -29,7 +31,8 @@ enum ivshm_port_kind {
  * @dev:	the interface; the reference goes at NETDEV_UNREGISTER, after
  *		which it is NULL.  Read under RTNL, RCU or ivshm_mutex; written
  *		under RTNL and ivshm_mutex
- * @net:	namespace of @dev, held; changes with NETDEV_REGISTER after a move
+ * @net:	namespace of @dev, NULL while it has none; no reference, the
+ *		interface leaves it before it goes.  Under ivshm_mutex
  * @name:	of @dev; under ivshm_mutex
  * @kind:	what @dev is
  * @state:	written under ivshm_mutex, read anywhere
@@ -69,6 +72,36 @@ struct ivshm_port *ivshm_port_find(const struct net *net, const char *name);
 
 /* Have the workers of @port look at their work again. Any context, RCU or a reference. */
 void ivshm_port_kick(struct ivshm_port *port);
+
+/**
+ * ivshm_port_resolve - the interface behind a tap's open file
+ * @file: of a tap or macvtap
+ * @sock: its socket
+ * @kind: set to what it is
+ *
+ * Takes RTNL; may sleep.  Returns the interface with a reference, or NULL if
+ * it cannot be told or is not Ethernet.
+ */
+struct net_device *ivshm_port_resolve(struct file *file, struct socket *sock,
+				      enum ivshm_port_kind *kind);
+
+/**
+ * ivshm_port_attach - a queue pair begins to serve an interface
+ * @qp:   the queue pair, held
+ * @dev:  the interface
+ * @kind: what it is
+ *
+ * Makes the port if it is new.  Takes RTNL and ivshm_mutex; may sleep.
+ * Returns 0, -EBUSY if another queue pair serves it, -ENODEV if it is going,
+ * or -ENOMEM.
+ */
+int ivshm_port_attach(struct ivshm_qp *qp, struct net_device *dev,
+		      enum ivshm_port_kind kind);
+/*
+ * No more.  Workers may still decide for it and deliver into @qp until a grace
+ * period has passed.  Takes ivshm_mutex; may sleep. Fine without a port.
+ */
+void ivshm_port_detach(struct ivshm_qp *qp, enum ivshm_reason reason);
 
 int ivshm_port_init(void);
 void ivshm_port_exit(void);

@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Parks: frames that wait for their receiver, on the sender's side.
+ *
+ * The frames stay in the sender's transmit ring: a full receiver makes the
+ * sender's queue fill up, as a real link would.  The number is bounded and so
+ * is the time.  A park is opened, which registers it with the receiver, before
+ * the attempt that decides that a frame must wait; whatever changes at the
+ * receiver from then on wakes the sender, who tries all its parks again.
+ */
+#include <linux/etherdevice.h>
+#include <linux/ktime.h>
+#include <linux/rcupdate.h>
+
+#include "port.h"
+#include "qp.h"
+#include "tx.h"
+
+static struct ivshm_park *ivshm_park_find(const struct ivshm_qp *qp, u32 dst_id)
+{
+	u32 i;
+
+	if (!qp->nr_parks)
+		return NULL;
+	for (i = 0; i < IVSHM_PARKS; i++)
+		if (qp->parks[i].dst_id == dst_id)
+			return &qp->parks[i];
+	return NULL;
+}
+
+bool ivshm_park_busy(const struct ivshm_qp *qp, u32 dst_id)
+{
+	const struct ivshm_park *park;
+
+	if (!qp->nr_parked)
+		return false;
+	park = ivshm_park_find(qp, dst_id);
+	return park && !list_empty(&park->frames);
+}
+
+static void ivshm_park_unregister(struct ivshm_park *park)
+{
+	struct ivshm_qp *dst = park->on;
+
+	if (!dst)
+		return;
+	spin_lock_irq(&dst->wait_lock);
+	list_del_init(&park->wait);
+	spin_unlock_irq(&dst->wait_lock);
+	park->on = NULL;
+	ivshm_qp_put(dst);
+}
+
+static void ivshm_park_close(struct ivshm_qp *qp, struct ivshm_park *park)
+{
+	ivshm_park_unregister(park);
+	park->dst_id = 0;
+	qp->nr_parks--;
+}
+
+bool ivshm_park_open(struct ivshm_qp *qp, struct ivshm_qp *dst, u32 dst_id)
+{
+	struct ivshm_park *park = ivshm_park_find(qp, dst_id);
+	u32 i;
+
+	if (park && (!dst || park->on == dst))
+		return true;
+	if (park) {
+		/* The receiver was started anew. */
+		ivshm_park_unregister(park);
+	} else {
+		for (i = 0; i < IVSHM_PARKS; i++)
+			if (!qp->parks[i].dst_id)
+				break;
+		if (i == IVSHM_PARKS)
+			return false;
+		park = &qp->parks[i];
+		park->dst_id = dst_id;
+		qp->nr_parks++;
+	}
+	if (!dst)
+		return true;
+	if (!ivshm_qp_tryget(dst)) {
+		if (list_empty(&park->frames))
+			ivshm_park_close(qp, park);
+		return false;
+	}
+	park->on = dst;
+	spin_lock_irq(&dst->wait_lock);
+	list_add_tail(&park->wait, &dst->waiters);
+	spin_unlock_irq(&dst->wait_lock);
+	return true;
+}
+
+bool ivshm_park_add(struct ivshm_qp *qp, u32 dst_id, struct ivshm_frame *f)
+{
+	struct ivshm_park *park = ivshm_park_find(qp, dst_id);
+
+	if (!park || qp->nr_parked >= IVSHM_PARK_MAX)
+		return false;
+	list_add_tail(&f->list, &park->frames);
+	qp->nr_parked++;
+	return true;
+}
+
+void ivshm_park_tidy(struct ivshm_qp *qp)
+{
+	u32 i;
+
+	if (!qp->nr_parks)
+		return;
+	for (i = 0; i < IVSHM_PARKS; i++)
+		if (qp->parks[i].dst_id && list_empty(&qp->parks[i].frames))
+			ivshm_park_close(qp, &qp->parks[i]);
+}
+
+/* The park stays open: its frames may well come back. */
+static void ivshm_park_empty(struct ivshm_qp *qp, struct ivshm_park *park,
+			     struct list_head *frames)
+{
+	struct ivshm_frame *f;
+
+	list_for_each_entry(f, &park->frames, list)
+		qp->nr_parked--;
+	list_splice_tail_init(&park->frames, frames);
+}
+
+bool ivshm_park_release(struct ivshm_qp *qp, struct ivshm_frame *f)
+{
+	bool any = false;
+	u32 i;
+
+	for (i = 0; i < IVSHM_PARKS; i++) {
+		struct ivshm_park *park = &qp->parks[i];
+		struct ivshm_frame *first;
+
+		if (!park->dst_id || park->dst_id == IVSHM_PARK_UPLINK ||
+		    list_empty(&park->frames))
+			continue;
+		first = list_first_entry(&park->frames, struct ivshm_frame, list);
+		if (!ether_addr_equal_unaligned(first->copy, f->copy))
+			continue;
+		/* In front of @f: at the end of the list that begins behind it. */
+		ivshm_park_empty(qp, park, &f->list);
+		any = true;
+	}
+	return any;
+}
+
+void ivshm_park_retry(struct ivshm_qp *qp)
+{
+	LIST_HEAD(frames);
+	u32 i;
+
+	for (i = 0; i < IVSHM_PARKS && qp->nr_parked; i++)
+		if (qp->parks[i].dst_id)
+			ivshm_park_empty(qp, &qp->parks[i], &frames);
+	ivshm_tx_dispatch(qp, &frames);
+}
+
+u64 ivshm_park_deadline(const struct ivshm_qp *qp)
+{
+	u64 deadline = U64_MAX;
+	struct ivshm_frame *f;
+	u32 i;
+
+	if (!qp->nr_parked)
+		return deadline;
+	for (i = 0; i < IVSHM_PARKS; i++) {
+		if (!qp->parks[i].dst_id)
+			continue;
+		f = list_first_entry_or_null(&qp->parks[i].frames,
+					     struct ivshm_frame, list);
+		if (f)
+			deadline = min(deadline, f->deadline);
+	}
+	return deadline;
+}

@@ -1,0 +1,334 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Ports: one network interface of a VM as the host sees it. */
+#include <linux/if_arp.h>
+#include <linux/if_tap.h>
+#include <linux/if_tun.h>
+#include <linux/net.h>
+#include <linux/netdevice.h>
+#include <linux/rtnetlink.h>
+#include <linux/seq_file.h>
+#include <linux/slab.h>
+#include <net/sock.h>
+
+#include "coupling.h"
+#include "ivshm.h"
+#include "netlink.h"
+#include "port.h"
+#include "qp.h"
+
+DEFINE_MUTEX(ivshm_mutex);
+LIST_HEAD(ivshm_ports);
+static u32 ivshm_port_ids;	/* under ivshm_mutex */
+
+void ivshm_port_get(struct ivshm_port *port)
+{
+	kref_get(&port->ref);
+}
+
+static void ivshm_port_free(struct rcu_head *rcu)
+{
+	struct ivshm_port *port = container_of(rcu, struct ivshm_port, rcu);
+
+	free_percpu(port->stats);
+	kfree(port);
+}
+
+static void ivshm_port_release(struct kref *ref)
+{
+	struct ivshm_port *port = container_of(ref, struct ivshm_port, ref);
+
+	call_rcu(&port->rcu, ivshm_port_free);
+}
+
+void ivshm_port_put(struct ivshm_port *port)
+{
+	kref_put(&port->ref, ivshm_port_release);
+}
+
+struct ivshm_port *ivshm_port_find(const struct net *net, const char *name)
+{
+	struct ivshm_port *port;
+
+	lockdep_assert_held(&ivshm_mutex);
+
+	list_for_each_entry(port, &ivshm_ports, list)
+		if (port->net == net && !strcmp(port->name, name))
+			return port;
+	return NULL;
+}
+
+void ivshm_port_kick(struct ivshm_port *port)
+{
+	struct ivshm_qp *qp;
+
+	rcu_read_lock();
+	qp = rcu_dereference(port->qp);
+	if (qp)
+		ivshm_worker_wake(&qp->worker, IVSHM_WORK_PARK);
+	rcu_read_unlock();
+}
+
+/*
+ * The tun driver exports no way from its file to its interface, but prints the
+ * interface's name for /proc/PID/fdinfo: "iff:", a tab, the name.
+ */
+static int ivshm_port_tun_name(struct file *file, char *name)
+{
+	char text[64], *at, *end;
+	struct seq_file m = { .buf = text, .size = sizeof(text) };
+
+	if (!file->f_op->show_fdinfo)
+		return -ENODEV;
+	mutex_init(&m.lock);
+	file->f_op->show_fdinfo(&m, file);
+	if (seq_has_overflowed(&m))
+		return -ENODEV;
+	text[m.count] = '\0';
+	at = strstr(text, "iff:\t");
+	if (!at)
+		return -ENODEV;
+	at += strlen("iff:\t");
+	end = strchrnul(at, '\n');
+	if (end == at || end - at >= IFNAMSIZ)
+		return -ENODEV;
+	memcpy(name, at, end - at);
+	name[end - at] = '\0';
+	return 0;
+}
+
+static struct net_device *ivshm_port_resolve_tun(struct file *file, struct socket *sock)
+{
+	struct net_device *dev;
+	char name[IFNAMSIZ];
+
+	/* Takes RTNL itself. */
+	if (ivshm_port_tun_name(file, name))
+		return NULL;
+	/*
+	 * A tap was made in the namespace of its socket.  One that was moved
+	 * is not found there and stays without a port.
+	 */
+	dev = dev_get_by_name(sock_net(sock->sk), name);
+	if (dev && dev->type != ARPHRD_ETHER) {
+		dev_put(dev);
+		return NULL;
+	}
+	return dev;
+}
+
+static struct net_device *ivshm_port_resolve_tap(struct socket *sock)
+{
+	struct net_device *dev = NULL;
+	struct tap_dev *tap;
+
+	rcu_read_lock();
+	tap = rcu_dereference(container_of(sock, struct tap_queue, sock)->tap);
+	if (tap) {
+		dev = tap->dev;
+		dev_hold(dev);
+	}
+	rcu_read_unlock();
+	return dev;
+}
+
+struct net_device *ivshm_port_resolve(struct file *file, struct socket *sock,
+				      enum ivshm_port_kind *kind)
+{
+	if (tun_get_socket(file) == sock) {
+		*kind = IVSHM_PORT_TAP;
+		return ivshm_port_resolve_tun(file, sock);
+	}
+	if (tap_get_socket(file) == sock) {
+		*kind = IVSHM_PORT_MACVTAP;
+		return ivshm_port_resolve_tap(sock);
+	}
+	return NULL;
+}
+
+static struct ivshm_port *ivshm_port_by_dev(const struct net_device *dev)
+{
+	struct ivshm_port *port;
+
+	lockdep_assert_held(&ivshm_mutex);
+
+	list_for_each_entry(port, &ivshm_ports, list)
+		if (rcu_access_pointer(port->dev) == dev)
+			return port;
+	return NULL;
+}
+
+static struct ivshm_port *ivshm_port_new(struct net_device *dev, enum ivshm_port_kind kind)
+{
+	struct ivshm_port *port;
+
+	ASSERT_RTNL();
+	lockdep_assert_held(&ivshm_mutex);
+
+	port = kzalloc(sizeof(*port), GFP_KERNEL_ACCOUNT);
+	if (!port)
+		return NULL;
+	port->stats = alloc_percpu_gfp(struct ivshm_stats, GFP_KERNEL_ACCOUNT);
+	if (!port->stats) {
+		kfree(port);
+		return NULL;
+	}
+	kref_init(&port->ref);	/* the list's */
+	port->id = ++ivshm_port_ids;
+	port->net = dev_net(dev);
+	port->kind = kind;
+	port->state = IVSHM_PORT_STOPPED;
+	strscpy(port->name, dev->name, sizeof(port->name));
+	netdev_hold(dev, &port->dev_tracker, GFP_KERNEL);
+	rcu_assign_pointer(port->dev, dev);
+	list_add_tail(&port->list, &ivshm_ports);
+	return port;
+}
+
+static void ivshm_port_set_state(struct ivshm_port *port, enum ivshm_port_state state,
+				 enum ivshm_reason reason)
+{
+	enum ivshm_port_state old = port->state;
+
+	lockdep_assert_held(&ivshm_mutex);
+
+	WRITE_ONCE(port->state, state);
+	if (old != state)
+		ivshm_nl_port_event(port, old, state, reason);
+}
+
+/* The interface goes, and with it the port: from the list and for good. */
+static void ivshm_port_remove(struct ivshm_port *port)
+{
+	struct net_device *dev = rtnl_dereference(port->dev);
+
+	lockdep_assert_held(&ivshm_mutex);
+
+	ivshm_port_set_state(port, IVSHM_PORT_GONE, IVSHM_REASON_EXIT);
+	ivshm_coupling_port_down(port, IVSHM_REASON_EXIT);
+	list_del_init(&port->list);
+	port->net = NULL;
+	RCU_INIT_POINTER(port->dev, NULL);
+	/* The notifier's caller waits for a grace period before it frees. */
+	netdev_put(dev, &port->dev_tracker);
+	ivshm_port_put(port);
+}
+
+int ivshm_port_attach(struct ivshm_qp *qp, struct net_device *dev,
+		      enum ivshm_port_kind kind)
+{
+	struct ivshm_port *port;
+	int err = 0;
+
+	rtnl_lock();
+	mutex_lock(&ivshm_mutex);
+	if (dev->reg_state != NETREG_REGISTERED) {
+		err = -ENODEV;
+		goto unlock;
+	}
+	port = ivshm_port_by_dev(dev);
+	if (!port)
+		port = ivshm_port_new(dev, kind);
+	if (!port) {
+		err = -ENOMEM;
+		goto unlock;
+	}
+	if (rcu_access_pointer(port->qp)) {
+		err = -EBUSY;
+		goto unlock;
+	}
+	ivshm_port_get(port);	/* the queue pair's */
+	WRITE_ONCE(qp->port, port);
+	qp->stats = port->stats;
+	qp->worker.stats = port->stats;
+	ivshm_gmem_set_stats(qp->gm, port->stats);
+	port->features = qp->features;
+	port->pid = task_tgid_nr(current);
+	rcu_assign_pointer(port->qp, qp);
+	ivshm_port_set_state(port, IVSHM_PORT_RUNNING, IVSHM_REASON_NONE);
+	ivshm_coupling_port_up(port);
+unlock:
+	mutex_unlock(&ivshm_mutex);
+	rtnl_unlock();
+	return err;
+}
+
+void ivshm_port_detach(struct ivshm_qp *qp, enum ivshm_reason reason)
+{
+	struct ivshm_port *port = qp->port;
+
+	if (!port)
+		return;
+	mutex_lock(&ivshm_mutex);
+	RCU_INIT_POINTER(port->qp, NULL);
+	if (port->state != IVSHM_PORT_GONE)
+		ivshm_port_set_state(port, IVSHM_PORT_STOPPED, reason);
+	ivshm_coupling_port_down(port, reason);
+	mutex_unlock(&ivshm_mutex);
+}
+
+static void ivshm_port_renamed(struct ivshm_port *port, struct net_device *dev)
+{
+	lockdep_assert_held(&ivshm_mutex);
+
+	port->net = dev_net(dev);
+	strscpy(port->name, dev->name, sizeof(port->name));
+	if (port->state == IVSHM_PORT_RUNNING)
+		ivshm_coupling_port_up(port);
+}
+
+static int ivshm_port_netdev_event(struct notifier_block *nb, unsigned long event, void *ptr)
+{
+	struct net_device *dev = netdev_notifier_info_to_dev(ptr);
+	struct ivshm_port *port;
+
+	if (event != NETDEV_UNREGISTER && event != NETDEV_REGISTER &&
+	    event != NETDEV_CHANGENAME)
+		return NOTIFY_DONE;
+
+	mutex_lock(&ivshm_mutex);
+	port = ivshm_port_by_dev(dev);
+	if (!port)
+		goto unlock;
+	switch (event) {
+	case NETDEV_UNREGISTER:
+		if (dev->reg_state != NETREG_REGISTERED) {
+			ivshm_port_remove(port);
+		} else {
+			/* On its way to another namespace. */
+			ivshm_coupling_port_down(port, IVSHM_REASON_EXIT);
+			port->net = NULL;
+		}
+		break;
+	case NETDEV_CHANGENAME:
+	case NETDEV_REGISTER:
+		ivshm_port_renamed(port, dev);
+		break;
+	}
+unlock:
+	mutex_unlock(&ivshm_mutex);
+	return NOTIFY_DONE;
+}
+
+static struct notifier_block ivshm_port_nb = {
+	.notifier_call = ivshm_port_netdev_event,
+};
+
+int ivshm_port_init(void)
+{
+	return register_netdevice_notifier(&ivshm_port_nb);
+}
+
+void ivshm_port_exit(void)
+{
+	struct ivshm_port *port, *next;
+
+	unregister_netdevice_notifier(&ivshm_port_nb);
+	rtnl_lock();
+	mutex_lock(&ivshm_mutex);
+	list_for_each_entry_safe(port, next, &ivshm_ports, list)
+		ivshm_port_remove(port);
+	mutex_unlock(&ivshm_mutex);
+	rtnl_unlock();
+	/* ivshm_port_free() */
+	rcu_barrier();
+}

@@ -1,0 +1,248 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Queue pairs: what an open file of /dev/ivshm-net stands for. */
+#include <linux/eventfd.h>
+#include <linux/mm.h>
+#include <linux/slab.h>
+
+#include "deliver.h"
+#include "port.h"
+#include "qp.h"
+#include "trace.h"
+#include "tx.h"
+
+#define IVSHM_QP_FRAMES		(IVSHM_PARK_MAX + IVSHM_BATCH)
+
+static void *ivshm_qp_ring_page(void *priv, u64 addr, bool write)
+{
+	struct ivshm_qp *qp = priv;
+
+	return ivshm_gmem_page(qp->gm, addr, write);
+}
+
+static int ivshm_qp_ring_read(void *priv, u64 gpa, void *buf, u32 len)
+{
+	struct ivshm_qp *qp = priv;
+
+	return ivshm_gmem_read(qp->gm, gpa, buf, len);
+}
+
+const struct ivshm_vring_ops ivshm_qp_ring_ops = {
+	.page = ivshm_qp_ring_page,
+	.read = ivshm_qp_ring_read,
+};
+
+static void ivshm_qp_free(struct ivshm_qp *qp)
+{
+	if (qp->tap_frame.buf)
+		kvfree(qp->tap_frame.buf);
+	kvfree(qp->line);
+	ivshm_scratch_free(qp->scratch);
+	kvfree(qp->segs);
+	kvfree(qp->tx_used);
+	kvfree(qp->parks);
+	kvfree(qp->frames);
+	free_percpu(qp->own_stats);
+	kfree_rcu(qp, rcu);
+}
+
+struct ivshm_qp *ivshm_qp_alloc(void)
+{
+	struct ivshm_qp *qp;
+	u32 i;
+
+	qp = kzalloc(sizeof(*qp), GFP_KERNEL_ACCOUNT);
+	if (!qp)
+		return ERR_PTR(-ENOMEM);
+
+	qp->own_stats = alloc_percpu_gfp(struct ivshm_stats, GFP_KERNEL_ACCOUNT);
+	qp->frames = kvcalloc(IVSHM_QP_FRAMES, sizeof(*qp->frames), GFP_KERNEL_ACCOUNT);
+	qp->parks = kvcalloc(IVSHM_PARKS, sizeof(*qp->parks), GFP_KERNEL_ACCOUNT);
+	qp->tx_used = kvcalloc(IVSHM_QP_FRAMES, sizeof(*qp->tx_used), GFP_KERNEL_ACCOUNT);
+	qp->segs = kvcalloc(IVSHM_VRING_MAX_SEGS, sizeof(*qp->segs), GFP_KERNEL_ACCOUNT);
+	qp->scratch = ivshm_scratch_alloc();
+	qp->line = kvmalloc(sizeof(struct virtio_net_hdr_mrg_rxbuf) + IVSHM_FRAME_MAX,
+			    GFP_KERNEL_ACCOUNT);
+	qp->tap_frame.buf = ivshm_buf_alloc(IVSHM_FRAME_MAX);
+	if (!qp->own_stats || !qp->frames || !qp->parks || !qp->tx_used || !qp->segs ||
+	    !qp->scratch || !qp->line || !qp->tap_frame.buf) {
+		ivshm_qp_free(qp);
+		return ERR_PTR(-ENOMEM);
+	}
+
+	kref_init(&qp->ref);
+	mutex_init(&qp->mutex);
+	qp->stats = qp->own_stats;
+	spin_lock_init(&qp->rx_lock);
+	spin_lock_init(&qp->wait_lock);
+	INIT_LIST_HEAD(&qp->waiters);
+	spin_lock_init(&qp->bounce_lock);
+	INIT_LIST_HEAD(&qp->bounce);
+	INIT_LIST_HEAD(&qp->redo);
+	INIT_LIST_HEAD(&qp->free);
+	INIT_LIST_HEAD(&qp->tap_frame.bufs);
+	for (i = 0; i < IVSHM_QP_FRAMES; i++) {
+		INIT_LIST_HEAD(&qp->frames[i].bufs);
+		list_add_tail(&qp->frames[i].list, &qp->free);
+	}
+	for (i = 0; i < IVSHM_PARKS; i++) {
+		INIT_LIST_HEAD(&qp->parks[i].frames);
+		INIT_LIST_HEAD(&qp->parks[i].wait);
+		qp->parks[i].self = qp;
+	}
+	return qp;
+}
+
+bool ivshm_qp_tryget(struct ivshm_qp *qp)
+{
+	return kref_get_unless_zero(&qp->ref);
+}
+
+static void ivshm_qp_release(struct kref *ref)
+{
+	ivshm_qp_free(container_of(ref, struct ivshm_qp, ref));
+}
+
+void ivshm_qp_put(struct ivshm_qp *qp)
+{
+	kref_put(&qp->ref, ivshm_qp_release);
+}
+
+void ivshm_qp_report(struct ivshm_qp *qp, u32 index)
+{
+	struct ivshm_vq *vq = &qp->vq[index];
+
+	if (!READ_ONCE(vq->ring.broken))
+		return;
+	/* Swapped under the same lock, and several senders may find out. */
+	spin_lock(&qp->rx_lock);
+	if (!vq->reported) {
+		vq->reported = true;
+		ivshm_qp_count(qp, IVSHM_A_STAT_RING_ERRORS);
+		trace_ivshm_ring_error(qp, index);
+		if (vq->err)
+			eventfd_signal(vq->err, 1);
+	}
+	spin_unlock(&qp->rx_lock);
+}
+
+void ivshm_qp_ring_error(struct ivshm_qp *qp, u32 index)
+{
+	WRITE_ONCE(qp->vq[index].ring.broken, true);
+	ivshm_qp_report(qp, index);
+}
+
+void ivshm_qp_interrupt(struct ivshm_qp *qp, u32 index)
+{
+	struct ivshm_vq *vq = &qp->vq[index];
+
+	if (!vq->call)
+		return;
+	eventfd_signal(vq->call, 1);
+	ivshm_qp_count(qp, index == IVSHM_VQ_RX ? IVSHM_A_STAT_INTERRUPTS_RX :
+						  IVSHM_A_STAT_INTERRUPTS_TX);
+}
+
+void ivshm_qp_wake_waiters(struct ivshm_qp *qp)
+{
+	struct ivshm_park *park;
+	unsigned long flags;
+
+	spin_lock_irqsave(&qp->wait_lock, flags);
+	list_for_each_entry(park, &qp->waiters, wait)
+		ivshm_worker_wake(&park->self->worker, IVSHM_WORK_PARK);
+	spin_unlock_irqrestore(&qp->wait_lock, flags);
+}
+
+void ivshm_qp_hold(struct ivshm_qp *qp)
+{
+	lockdep_assert_held(&qp->mutex);
+
+	if (!qp->worker.task)
+		return;
+	spin_lock(&qp->rx_lock);
+	WRITE_ONCE(qp->rx_open, false);
+	spin_unlock(&qp->rx_lock);
+	ivshm_worker_pause(&qp->worker);
+	/* Deliveries that found it open run under RCU. */
+	synchronize_rcu();
+}
+
+void ivshm_qp_go(struct ivshm_qp *qp)
+{
+	lockdep_assert_held(&qp->mutex);
+
+	if (!qp->vq[IVSHM_VQ_RX].sock && !qp->vq[IVSHM_VQ_TX].sock)
+		return;
+	spin_lock(&qp->rx_lock);
+	WRITE_ONCE(qp->rx_open, qp->vq[IVSHM_VQ_RX].started);
+	spin_unlock(&qp->rx_lock);
+	ivshm_worker_resume(&qp->worker);
+	ivshm_qp_wake_waiters(qp);
+}
+
+/* Take up a ring that was set running. 0, or -EINTR to try again later. */
+static int ivshm_qp_start(struct ivshm_qp *qp, u32 index)
+{
+	struct ivshm_vq *vq = &qp->vq[index];
+	bool missing;
+	int err;
+
+	for (;;) {
+		ivshm_gmem_read_lock(qp->gm);
+		spin_lock(&qp->rx_lock);
+		missing = ivshm_vring_begin(&vq->ring, ivshm_gmem_generation(qp->gm));
+		if (!missing) {
+			ivshm_vring_start(&vq->ring, vq->base);
+			vq->started = true;
+			vq->reported = false;
+			if (index == IVSHM_VQ_RX)
+				WRITE_ONCE(qp->rx_open, true);
+		}
+		spin_unlock(&qp->rx_lock);
+		ivshm_gmem_read_unlock(qp->gm);
+		if (!missing)
+			break;
+		err = ivshm_gmem_fault(qp->gm);
+		if (err)
+			return err;
+	}
+	ivshm_qp_wake_waiters(qp);
+	return 0;
+}
+
+unsigned long ivshm_qp_run(void *priv, unsigned long bits, u64 *deadline)
+{
+	struct ivshm_qp *qp = priv;
+	struct ivshm_vq *rx = &qp->vq[IVSHM_VQ_RX], *tx = &qp->vq[IVSHM_VQ_TX];
+	unsigned long again = 0;
+	u32 i;
+
+	for (i = 0; i < IVSHM_VQ_MAX; i++)
+		if (qp->vq[i].sock && !qp->vq[i].started &&
+		    ivshm_qp_start(qp, i) == -EINTR)
+			return bits;
+
+	if (rx->started) {
+		if (bits & BIT(IVSHM_WORK_FAULT)) {
+			ivshm_gmem_fault(qp->gm);
+			ivshm_deliver_prefault(qp);
+			ivshm_gmem_fault(qp->gm);
+			ivshm_qp_wake_waiters(qp);
+		}
+		if (bits & (BIT(IVSHM_WORK_RX) | BIT(IVSHM_WORK_BOUNCE) |
+			    BIT(IVSHM_WORK_FAULT)))
+			ivshm_bounce_work(qp);
+		if (bits & (BIT(IVSHM_WORK_RX) | BIT(IVSHM_WORK_TAP_IN) |
+			    BIT(IVSHM_WORK_FAULT)))
+			again |= ivshm_uplink_receive(qp);
+	}
+	if (tx->started) {
+		if (bits & (BIT(IVSHM_WORK_PARK) | BIT(IVSHM_WORK_TAP_OUT)))
+			ivshm_park_retry(qp);
+		if (bits & (BIT(IVSHM_WORK_TX) | BIT(IVSHM_WORK_PARK) |
+			    BIT(IVSHM_WORK_TAP_OUT)))
+			again |= ivshm_tx_work(qp);
+	}
+	*deadline = ivshm_park_deadline(qp);
+	return again;
+}

@@ -1,0 +1,331 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Queue pairs: what an open file of /dev/ivshm-net stands for. */
+#ifndef _IVSHM_QP_H
+#define _IVSHM_QP_H
+
+#include <linux/file.h>
+#include <linux/kref.h>
+#include <linux/list.h>
+#include <linux/mutex.h>
+#include <linux/netdev_features.h>
+#include <linux/poll.h>
+#include <linux/spinlock.h>
+#include <linux/uio.h>
+#include <linux/vhost.h>
+#include <linux/virtio_net.h>
+
+#include "guest_mem.h"
+#include "vring.h"
+#include "worker.h"
+
+struct eventfd_ctx;
+struct ivshm_port;
+struct ivshm_qp;
+struct socket;
+
+enum {
+	IVSHM_VQ_RX,		/* what the guest receives */
+	IVSHM_VQ_TX,		/* what the guest sends */
+	IVSHM_VQ_MAX,
+};
+
+/* How long a flow waits for its frames in the receiver's tap. Nanoseconds. */
+#define IVSHM_HOLD_NS		(20 * NSEC_PER_MSEC)
+/* Frames taken from a transmit ring, or delivered to one receiver, at once. */
+#define IVSHM_BATCH		64
+/* Bytes copied in one read section of guest memory, a frame more or less. */
+#define IVSHM_BATCH_BYTES	SZ_128K
+/* Frames and bytes after which a worker looks at its other work. */
+#define IVSHM_TX_WEIGHT		256
+#define IVSHM_TX_WEIGHT_BYTES	SZ_512K
+/* Frames of one queue pair that may wait for their receivers. */
+#define IVSHM_PARK_MAX		256
+/* Frames and bytes that may wait for one receiver in kernel buffers. */
+#define IVSHM_BOUNCE_MAX	256
+#define IVSHM_BOUNCE_BYTES	SZ_1M
+/* Segments kept with a frame; a longer chain is copied to a kernel buffer. */
+#define IVSHM_FRAME_SEGS	20
+/* Largest frame: 64 KiB of IP behind an Ethernet header with two VLAN tags. */
+#define IVSHM_FRAME_MAX		(ETH_HLEN + 8 + 65535)
+/* Descriptor chains that one frame may be spread over at the receiver. */
+#define IVSHM_RX_CHAINS		1024
+/*
+ * Private copy of a frame's first bytes: Ethernet header and one VLAN tag,
+ * what the detector decides by.  No byte of the payload is among them.
+ */
+#define IVSHM_FRAME_COPY	(ETH_HLEN + 4)
+
+/* A frame in a kernel buffer. */
+struct ivshm_buf {
+	struct list_head list;
+	struct virtio_net_hdr hdr;
+	u32 len;
+	u8 data[];
+};
+
+/* What has to happen to a frame before it can be decided again; may sleep. */
+enum ivshm_frame_want {
+	IVSHM_WANT_NOTHING,
+	IVSHM_WANT_FAULT,	/* the sender's memory was not there */
+	IVSHM_WANT_LINEAR,	/* a copy in a kernel buffer */
+	IVSHM_WANT_CONVERT,	/* a form that the receiver can take */
+};
+
+/**
+ * struct ivshm_frame - a frame of the guest's transmit ring
+ * @list:	in the batch, in a park or in the free list
+ * @head:	descriptor chain to complete
+ * @path:	enum ivshm_path, as decided
+ * @want:	enum ivshm_frame_want
+ * @misses:	times the receiver's memory was not there
+ * @nr_segs:	segments in @seg
+ * @copy_len:	bytes in @copy
+ * @plain:	@hdr describes the frame; else it goes by the uplink only
+ * @flushed:	frames parked for the same address were let out before it
+ * @len:	bytes of the frame, without the vnet header
+ * @gso_len:	largest frame on the wire that it stands for
+ * @dst_id:	id of the receiving port
+ * @park_us:	microseconds it may wait for the receiver
+ * @deadline:	ktime, ns, until which it waits; 0 if it did not wait yet
+ * @features:	netdev features of the receiver, for IVSHM_WANT_CONVERT
+ * @target:	position in the receiver's tap to wait for, 0 for none
+ * @raw:	the guest's vnet header, for the uplink, which checks it itself
+ * @hdr:	the header rebuilt from what was checked
+ * @copy:	private copy of the first bytes, this is what is delivered
+ * @buf:	the whole frame in a kernel buffer; then @seg is not used
+ * @bufs:	the frame in the form its receiver can take
+ * @dst, @pair:	the decision, valid in the RCU section it was made in
+ * @seg:	the frame in guest memory, from the vnet header on
+ */
+struct ivshm_frame {
+	struct list_head list;
+	u16 head;
+	u8 path;
+	u8 want;
+	u8 misses;
+	u8 nr_segs;
+	u8 copy_len;
+	bool plain;
+	bool flushed;
+	u32 len;
+	u32 gso_len;
+	u32 dst_id;
+	u32 park_us;
+	u64 deadline;
+	u64 target;
+	netdev_features_t features;
+	struct virtio_net_hdr raw;
+	struct virtio_net_hdr hdr;
+	u8 copy[IVSHM_FRAME_COPY];
+	struct ivshm_buf *buf;
+	struct list_head bufs;
+	struct ivshm_port *dst;
+	struct ivshm_pair *pair;
+	struct ivshm_vring_seg seg[IVSHM_FRAME_SEGS];
+};
+
+/**
+ * struct ivshm_poll - watches a kick eventfd or a tap
+ * @pt:		to find the wait queue with
+ * @wqh:	wait queue that @wait is in, NULL for none
+ * @wait:	called with each wake-up, in any context
+ * @wake:	what to do; @events are poll events, never 0
+ * @qp:		whom it is for
+ */
+struct ivshm_poll {
+	poll_table pt;
+	wait_queue_head_t *wqh;
+	wait_queue_entry_t wait;
+	void (*wake)(struct ivshm_qp *qp, __poll_t events);
+	struct ivshm_qp *qp;
+};
+
+/**
+ * struct ivshm_vq - a virtqueue of a queue pair
+ * @ring:	the ring. The transmit ring belongs to the worker, the receive
+ *		ring is under ivshm_qp.rx_lock
+ * @kick:	eventfd of the guest's notifications, held
+ * @poll:	watches @kick while the queue runs
+ * @call, @err:	eventfds towards the guest and the VMM; swapped under
+ *		ivshm_qp.rx_lock with the worker paused
+ * @num, @base, @addr, @addr_set: as set by ioctl, under ivshm_qp.mutex
+ * @busyloop:	microseconds of busy polling asked for
+ * @tap:	file of the backend, held; the queue runs while it is set
+ * @sock:	its socket
+ * @started:	the worker took up the ring
+ * @reported:	that the ring is broken
+ */
+struct ivshm_vq {
+	struct ivshm_vring ring;
+	struct file *kick;
+	struct ivshm_poll poll;
+	struct eventfd_ctx *call;
+	struct eventfd_ctx *err;
+	u32 num;
+	u16 base;
+	bool addr_set;
+	struct vhost_vring_addr addr;
+	u32 busyloop;
+	struct file *tap;
+	struct socket *sock;
+	bool started;
+	bool reported;
+};
+
+/**
+ * struct ivshm_park - frames of a sender that wait for one receiver, in order
+ * @dst_id:	whom they wait for; 0: free
+ * @frames:	struct ivshm_frame
+ * @wait:	in @on's waiters, under its wait_lock
+ * @on:		the receiver's queue pair, a reference; NULL when not registered
+ * @self:	the sender
+ */
+struct ivshm_park {
+	u32 dst_id;
+	struct list_head frames;
+	struct list_head wait;
+	struct ivshm_qp *on;
+	struct ivshm_qp *self;
+};
+
+#define IVSHM_PARKS		64
+/* Not a port: waits for room in the sender's own tap. */
+#define IVSHM_PARK_UPLINK	U32_MAX
+
+/* Scratch space of a worker for one delivery; see deliver.c. */
+struct ivshm_scratch;
+
+/**
+ * struct ivshm_qp - a queue pair
+ * @ref:	of the memory; the file and waiters hold one
+ * @mutex:	serialises ioctls
+ * @owner:	the VMM's address space, identity only; NULL without owner
+ * @gm:		mirror of it
+ * @features:	acknowledged by the guest
+ * @hdr_len:	bytes of the vnet header in front of each frame
+ * @sock_hdr:	the tap speaks vnet headers of that size too
+ * @port:	the port it serves, NULL for none; a reference
+ * @vq:		the queues
+ * @own_stats:	counters while it serves no port; else @stats is the port's
+ * @rx_lock:	the receive ring, see above, and:
+ * @rx_open:	others may deliver
+ * @rx_kick_on:	the guest was asked to notify of receive buffers
+ * @rx_want:	our own worker waits for receive buffers
+ * @tap_in:	frames asked for from the tap since the file was opened, and
+ * @tap_done:	those of them delivered or dropped; written by the worker
+ * @wait_lock:	taken with interrupts off:
+ * @waiters:	ivshm_park.wait of senders that wait for us
+ * @bounce_lock: a leaf:
+ * @bounce:	frames left by others
+ * @bounce_nr, @bounce_bytes: of @bounce and of the frame being delivered
+ * The rest belongs to the worker:
+ * @tap_poll:	watches the tap
+ * @tap_ring:	the tap's queue, NULL if it has none that we know
+ * @tap_frame:	a frame taken from the tap, in its buffer
+ * @tap_held:	@tap_frame waits for receive buffers
+ * @tap_skip:	frames still to deliver though the port is isolated by now
+ * @isolated:	the port was isolated when last looked at
+ * @frames:	memory of all frames
+ * @free:	frames not in use
+ * @parks, @nr_parks: parks, and how many are open
+ * @nr_parked:	frames in all parks
+ * @redo:	frames that a signal kept from being sent
+ * @tx_used:	completed, to be published
+ * @segs:	a chain too long for a frame
+ * @line:	a frame for the uplink
+ * @stopping:	nothing may wait any more
+ */
+struct ivshm_qp {
+	struct kref ref;
+	struct mutex mutex;
+	struct mm_struct *owner;
+	struct ivshm_gmem *gm;
+	u64 features;
+	u32 hdr_len;
+	u32 sock_hdr;
+	struct ivshm_port *port;
+	struct ivshm_stats __percpu *stats;
+	struct ivshm_stats __percpu *own_stats;
+	struct ivshm_worker worker;
+	struct ivshm_vq vq[IVSHM_VQ_MAX];
+	struct eventfd_ctx *log_ctx;
+	u64 log_base;
+
+	spinlock_t rx_lock;
+	bool rx_open;
+	bool rx_kick_on;
+	bool rx_want;
+	u64 tap_in;
+	u64 tap_done;
+
+	spinlock_t wait_lock;
+	struct list_head waiters;
+
+	spinlock_t bounce_lock;
+	struct list_head bounce;
+	u32 bounce_nr;
+	u32 bounce_bytes;
+
+	struct ivshm_poll tap_poll;
+	struct ptr_ring *tap_ring;
+	struct ivshm_frame tap_frame;
+	bool tap_held;
+	bool isolated;
+	bool stopping;
+	u32 tap_skip;
+	struct ivshm_frame *frames;
+	struct list_head free;
+	struct ivshm_park *parks;
+	u32 nr_parks;
+	u32 nr_parked;
+	struct list_head redo;
+	struct ivshm_vring_used *tx_used;
+	u32 nr_tx_used;
+	struct ivshm_vring_seg *segs;
+	struct ivshm_scratch *scratch;
+	u8 *line;
+
+	struct rcu_head rcu;
+};
+
+static inline void ivshm_qp_count(struct ivshm_qp *qp, enum ivshm_attr_stat which)
+{
+	ivshm_stats_inc(qp->stats, which);
+}
+
+static inline void ivshm_qp_count_n(struct ivshm_qp *qp, enum ivshm_attr_stat which, u64 n)
+{
+	ivshm_stats_add(qp->stats, which, n);
+}
+
+/* May sleep. ERR_PTR(-ENOMEM). */
+struct ivshm_qp *ivshm_qp_alloc(void);
+/* Called under RCU: false if the queue pair is on its way out. */
+bool __must_check ivshm_qp_tryget(struct ivshm_qp *qp);
+void ivshm_qp_put(struct ivshm_qp *qp);
+
+/*
+ * If the ring of queue @index broke: count, trace, signal the error eventfd,
+ * once.  In no read section; rx_lock not held. Any worker.
+ */
+void ivshm_qp_report(struct ivshm_qp *qp, u32 index);
+/* The guest made a mistake that the ring itself does not see. As above. */
+void ivshm_qp_ring_error(struct ivshm_qp *qp, u32 index);
+/* Notify the guest of used entries in queue @index; rx_lock held for RX. */
+void ivshm_qp_interrupt(struct ivshm_qp *qp, u32 index);
+/* Wake the senders that wait for @qp. Any context. */
+void ivshm_qp_wake_waiters(struct ivshm_qp *qp);
+
+/*
+ * No delivery into @qp and no work of its worker is under way, or begins,
+ * until ivshm_qp_go(). ivshm_qp.mutex held; may sleep.
+ */
+void ivshm_qp_hold(struct ivshm_qp *qp);
+void ivshm_qp_go(struct ivshm_qp *qp);
+
+/* The accessors of both rings, with the queue pair as private pointer. */
+extern const struct ivshm_vring_ops ivshm_qp_ring_ops;
+/* What the worker does; see ivshm_worker.run. */
+unsigned long ivshm_qp_run(void *priv, unsigned long bits, u64 *deadline);
+
+#endif /* _IVSHM_QP_H */

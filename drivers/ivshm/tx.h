@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The transmit side: what a queue pair's worker does with the guest's frames.
+ *
+ *   tx_fetch   take a batch of chains, check and copy headers
+ *   tx_direct  decide each, deliver runs for one receiver    (RCU, no sleep)
+ *   tx_rest    uplink, flooding, faults, conversions         (may sleep)
+ *   tx_complete publish the chains of frames that are done
+ *
+ * A frame whose receiver is full waits in a park of that receiver (park.c) and
+ * comes back through the same steps.
+ */
+#ifndef _IVSHM_TX_H
+#define _IVSHM_TX_H
+
+#include <linux/netdev_features.h>
+#include <linux/types.h>
+
+struct ivshm_buf;
+struct ivshm_frame;
+struct ivshm_qp;
+struct list_head;
+struct virtio_net_hdr;
+
+/* Take and send what the guest made available. Returns work to do again. */
+unsigned long ivshm_tx_work(struct ivshm_qp *qp);
+/* Decide and send @frames, struct ivshm_frame. Leaves the list empty. */
+void ivshm_tx_dispatch(struct ivshm_qp *qp, struct list_head *frames);
+/* Done with @f, which is in no list: its chain is to be completed. */
+void ivshm_tx_done(struct ivshm_qp *qp, struct ivshm_frame *f);
+/* Publish completed chains and interrupt if the guest wants it. */
+void ivshm_tx_complete(struct ivshm_qp *qp);
+
+/*
+ * Copy the frame, without its vnet header, to @to (room for IVSHM_FRAME_MAX
+ * bytes).  The worker's own guest; may sleep. 0, -EFAULT, -EINTR or -ESRCH.
+ */
+int ivshm_frame_read(struct ivshm_qp *qp, const struct ivshm_frame *f, u8 *to);
+/* Put the frame into a kernel buffer of its own. May sleep. As above or -ENOMEM. */
+int ivshm_frame_linearise(struct ivshm_qp *qp, struct ivshm_frame *f);
+
+struct ivshm_buf *ivshm_buf_alloc(u32 len);
+void ivshm_bufs_free(struct list_head *bufs);
+
+/*
+ * Check @f->raw against the frame's length and first bytes; fills in @f->hdr,
+ * @f->plain and @f->gso_len.
+ */
+void ivshm_vnet_check(struct ivshm_frame *f, bool le);
+/* Whether a device with @features can take a frame with header @hdr. */
+bool ivshm_vnet_fits(const struct virtio_net_hdr *hdr, netdev_features_t features);
+/*
+ * A copy of the frame in @buf as frames that a device with @features can take,
+ * appended to @out.  May sleep. 0, -ENOMEM, or -EINVAL if it cannot be done.
+ */
+int ivshm_vnet_convert(struct ivshm_qp *qp, const struct ivshm_buf *buf,
+		       netdev_features_t features, struct list_head *out);
+
+/*
+ * Have what changes at @dst wake us from now on; IVSHM_PARK_UPLINK with no @dst
+ * for our own tap.  Under RCU. False if there are too many parks.
+ */
+bool ivshm_park_open(struct ivshm_qp *qp, struct ivshm_qp *dst, u32 dst_id);
+/* Put @f at the end of those waiting. False: no open park, or too many frames. */
+bool ivshm_park_add(struct ivshm_qp *qp, u32 dst_id, struct ivshm_frame *f);
+/* Close the parks without frames. */
+void ivshm_park_tidy(struct ivshm_qp *qp);
+/* Whether frames already wait for receiver @dst_id. */
+bool ivshm_park_busy(const struct ivshm_qp *qp, u32 dst_id);
+/*
+ * Let the frames that wait for the same MAC address as @f, a frame in a list,
+ * go before it in that list. True if there were any.
+ */
+bool ivshm_park_release(struct ivshm_qp *qp, struct ivshm_frame *f);
+/* All waiting frames go through ivshm_tx_dispatch() again. */
+void ivshm_park_retry(struct ivshm_qp *qp);
+/* When the first waiting frame gives up; ktime, ns, U64_MAX for none. */
+u64 ivshm_park_deadline(const struct ivshm_qp *qp);
+
+/* What a receiver's guest can take. Under RCU. */
+netdev_features_t ivshm_uplink_features(struct ivshm_qp *qp);
+/* Frames in the tap's queue, not yet asked for by the worker. */
+u32 ivshm_uplink_queued(struct ivshm_qp *qp);
+/*
+ * Send by the tap. May sleep. 0, -EAGAIN if the tap is full, -EIO if it refused
+ * the frame, or as ivshm_frame_read().
+ */
+int ivshm_uplink_send(struct ivshm_qp *qp, struct ivshm_frame *f);
+/* Take frames from the tap to the guest. Returns work to do again. */
+unsigned long ivshm_uplink_receive(struct ivshm_qp *qp);
+
+#endif /* _IVSHM_TX_H */
