@@ -32,7 +32,7 @@
 /* A descriptor's "next" has 16 bits, so no table can use more. */
 #define VRING_TABLE_MAX		65536
 
-/* The event fields lie behind the last entry of the other ring (2.7.6, 2.7.8) */
+/* Each event field lies behind the entries of a ring (2.7.6, 2.7.8) */
 #define VRING_USED_EVENT_OFF(num)	(4 + 2 * (u32)(num))
 #define VRING_AVAIL_EVENT_OFF(num)	(4 + 8 * (u32)(num))
 
@@ -69,11 +69,17 @@ static void *area_ptr(const struct ivshm_vring_area *area, u32 off)
 	return area->page[pos >> PAGE_SHIFT] + offset_in_page(pos);
 }
 
+/* A legacy guest stores numbers as the machine does (2.7.3). */
+static bool ring_is_le(const struct ivshm_vring *vr)
+{
+	return vr->le || virtio_legacy_is_little_endian();
+}
+
 static u16 avail_read(const struct ivshm_vring *vr, u32 off)
 {
 	const __virtio16 *p = area_ptr(&vr->avail, off);
 
-	return __virtio16_to_cpu(vr->le, READ_ONCE(*p));
+	return __virtio16_to_cpu(ring_is_le(vr), READ_ONCE(*p));
 }
 
 static u16 avail_read_idx(const struct ivshm_vring *vr)
@@ -86,7 +92,7 @@ static u16 used_read_idx(const struct ivshm_vring *vr)
 	const __virtio16 *p = area_ptr(&vr->used,
 				       offsetof(struct vring_used, idx));
 
-	return __virtio16_to_cpu(vr->le, READ_ONCE(*p));
+	return __virtio16_to_cpu(ring_is_le(vr), READ_ONCE(*p));
 }
 
 static void used_log(const struct ivshm_vring *vr, u32 off, u32 len)
@@ -99,7 +105,7 @@ static void used_write16(const struct ivshm_vring *vr, u32 off, u16 val)
 {
 	__virtio16 *p = area_ptr(&vr->used, off);
 
-	WRITE_ONCE(*p, __cpu_to_virtio16(vr->le, val));
+	WRITE_ONCE(*p, __cpu_to_virtio16(ring_is_le(vr), val));
 	used_log(vr, off, sizeof(*p));
 }
 
@@ -108,16 +114,16 @@ static void used_write32(const struct ivshm_vring *vr, u32 off, u32 val)
 {
 	__virtio32 *p = area_ptr(&vr->used, off);
 
-	WRITE_ONCE(*p, __cpu_to_virtio32(vr->le, val));
+	WRITE_ONCE(*p, __cpu_to_virtio32(ring_is_le(vr), val));
 }
 
 static void desc_decode(const struct ivshm_vring *vr, struct vring_copy *copy,
 			const struct vring_desc *desc)
 {
-	copy->addr = __virtio64_to_cpu(vr->le, READ_ONCE(desc->addr));
-	copy->len = __virtio32_to_cpu(vr->le, READ_ONCE(desc->len));
-	copy->flags = __virtio16_to_cpu(vr->le, READ_ONCE(desc->flags));
-	copy->next = __virtio16_to_cpu(vr->le, READ_ONCE(desc->next));
+	copy->addr = __virtio64_to_cpu(ring_is_le(vr), READ_ONCE(desc->addr));
+	copy->len = __virtio32_to_cpu(ring_is_le(vr), READ_ONCE(desc->len));
+	copy->flags = __virtio16_to_cpu(ring_is_le(vr), READ_ONCE(desc->flags));
+	copy->next = __virtio16_to_cpu(ring_is_le(vr), READ_ONCE(desc->next));
 }
 
 /*
@@ -162,7 +168,8 @@ static u32 area_pages(u64 addr, u32 len)
 	return DIV_ROUND_UP(offset_in_page(addr) + len, PAGE_SIZE);
 }
 
-static int area_init(struct ivshm_vring_area *area, u64 addr, u32 align, u32 len)
+static int area_init(struct ivshm_vring_area *area, u64 addr, u32 align,
+		     u32 len)
 {
 	if (!IS_ALIGNED(addr, align) || addr + len - 1 < addr)
 		return -EINVAL;
@@ -360,7 +367,8 @@ static int walk_ring(const struct ivshm_vring *vr, struct vring_walk *walk,
 	for (steps = 0; steps < vr->num; steps++) {
 		if (i >= vr->num)
 			return -EINVAL;
-		desc_decode(vr, &desc, area_ptr(&vr->desc, i * sizeof(struct vring_desc)));
+		desc_decode(vr, &desc,
+			    area_ptr(&vr->desc, i * sizeof(struct vring_desc)));
 		if (desc.flags & VRING_DESC_F_INDIRECT)
 			return walk_table(vr, walk, &desc);
 		err = walk_add(walk, &desc);
@@ -437,8 +445,8 @@ void ivshm_vring_unpop(struct ivshm_vring *vr, u16 n)
  * Giving buffers back
  */
 
-void ivshm_vring_push(struct ivshm_vring *vr, const struct ivshm_vring_used *used,
-		      u16 n)
+void ivshm_vring_push(struct ivshm_vring *vr,
+		      const struct ivshm_vring_used *used, u16 n)
 {
 	u32 slot = vr->last_used & (vr->num - 1);
 	u32 left = n;

@@ -188,8 +188,8 @@ void ivshm_vring_unpop(struct ivshm_vring *vr, u16 n);
  * Publish @n used entries with one index update (virtio 1.2 section 2.7.8).
  * Does nothing if the ring is broken.
  */
-void ivshm_vring_push(struct ivshm_vring *vr, const struct ivshm_vring_used *used,
-		      u16 n);
+void ivshm_vring_push(struct ivshm_vring *vr,
+		      const struct ivshm_vring_used *used, u16 n);
 /*
  * Whether the guest wants a notification for what was published since the
  * last call (virtio 1.2 section 2.7.7). Contains the full barrier that pairs
