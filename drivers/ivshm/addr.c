@@ -16,6 +16,8 @@
 struct ivshm_addr_owner {
 	struct list_head list;
 	unsigned int nr;
+	/* jiffies before which there is nothing to replace */
+	unsigned long full_until;
 };
 
 static const struct rhashtable_params addr_params = {
@@ -63,6 +65,7 @@ static struct ivshm_addr_owner *addr_owner_get(struct ivshm_port *port)
 	if (!owner)
 		return NULL;
 	INIT_LIST_HEAD(&owner->list);
+	owner->full_until = jiffies;
 	if (xa_err(xa_store(&addr_owners, port->id, owner, GFP_ATOMIC))) {
 		kfree(owner);
 		return NULL;
@@ -80,6 +83,43 @@ static void addr_forget_answer(struct ivshm_addr *addr)
 	WRITE_ONCE(addr->fdb_checked, 0);
 }
 
+static void addr_remove(struct ivshm_addr *addr, struct ivshm_addr_owner *owner)
+{
+	lockdep_assert_held(&addr_lock);
+
+	rhashtable_remove_fast(&addr_table, &addr->node, addr_params);
+	list_del(&addr->owned);
+	owner->nr--;
+	kfree_rcu(addr, rcu);
+}
+
+/*
+ * Makes sure that one more address fits.  The list is searched at most once a
+ * second: the guest chooses its addresses, and could make every frame search.
+ */
+static bool addr_owner_room(struct ivshm_addr_owner *owner)
+{
+	struct ivshm_addr *addr, *oldest = NULL;
+	unsigned long now = jiffies;
+
+	lockdep_assert_held(&addr_lock);
+
+	if (owner->nr < IVSHM_ADDR_PER_PORT)
+		return true;
+	if (time_before(now, owner->full_until))
+		return false;
+	list_for_each_entry(addr, &owner->list, owned)
+		if (!oldest || time_before(READ_ONCE(addr->seen),
+					   READ_ONCE(oldest->seen)))
+			oldest = addr;
+	if (time_before(now, READ_ONCE(oldest->seen) + IVSHM_ADDR_AGE)) {
+		owner->full_until = now + HZ;
+		return false;
+	}
+	addr_remove(oldest, owner);
+	return true;
+}
+
 /* Takes the address from its owner and gives it to @port. */
 static bool addr_move(struct ivshm_addr *addr, struct ivshm_port *port)
 {
@@ -93,7 +133,7 @@ static bool addr_move(struct ivshm_addr *addr, struct ivshm_port *port)
 	if (old == port)
 		return true;
 	owner = addr_owner_get(port);
-	if (!owner || owner->nr >= IVSHM_ADDR_PER_PORT)
+	if (!owner || !addr_owner_room(owner))
 		return false;
 	old_owner = xa_load(&addr_owners, old->id);
 
@@ -115,7 +155,7 @@ static struct ivshm_addr *addr_add(struct ivshm_port *port,
 	lockdep_assert_held(&addr_lock);
 
 	owner = addr_owner_get(port);
-	if (!owner || owner->nr >= IVSHM_ADDR_PER_PORT)
+	if (!owner || !addr_owner_room(owner))
 		return NULL;
 	addr = kzalloc(sizeof(*addr), GFP_ATOMIC);
 	if (!addr)
@@ -140,10 +180,11 @@ static struct ivshm_addr *addr_learn_slow(struct ivshm_port *port,
 
 	spin_lock_bh(&addr_lock);
 	/*
-	 * The state is looked at under the lock that a flush takes after the
-	 * state has changed: a port that stopped stays without addresses.
+	 * Both are looked at under the lock that a flush takes after they have
+	 * changed: what was flushed stays away.
 	 */
-	if (READ_ONCE(port->state) != IVSHM_PORT_RUNNING) {
+	if (READ_ONCE(port->state) != IVSHM_PORT_RUNNING ||
+	    !key->net || READ_ONCE(port->net) != key->net) {
 		addr = NULL;
 		goto unlock;
 	}
@@ -185,11 +226,8 @@ void ivshm_addr_flush_port(struct ivshm_port *port)
 	spin_lock_bh(&addr_lock);
 	owner = xa_erase(&addr_owners, port->id);
 	if (owner) {
-		list_for_each_entry_safe(addr, next, &owner->list, owned) {
-			rhashtable_remove_fast(&addr_table, &addr->node,
-					       addr_params);
-			kfree_rcu(addr, rcu);
-		}
+		list_for_each_entry_safe(addr, next, &owner->list, owned)
+			addr_remove(addr, owner);
 	}
 	spin_unlock_bh(&addr_lock);
 	kfree(owner);

@@ -14,6 +14,7 @@
 #define _IVSHM_ADDR_H
 
 #include <linux/if_ether.h>
+#include <linux/jiffies.h>
 #include <linux/rhashtable-types.h>
 #include <linux/types.h>
 #include <linux/ivshm_netlink.h>
@@ -21,8 +22,13 @@
 struct ivshm_port;
 struct net;
 
-/* Most addresses that one port may own; more are not learned. */
+/*
+ * Most addresses that one port may own.  When it has them all, a new one
+ * replaces one that was not seen for IVSHM_ADDR_AGE, or is not learned.
+ */
 #define IVSHM_ADDR_PER_PORT	256
+/* Jiffies. */
+#define IVSHM_ADDR_AGE		(300 * HZ)
 
 struct ivshm_addr_key {
 	const struct net *net;
@@ -71,8 +77,9 @@ struct ivshm_addr *ivshm_addr_lookup_mac(const struct net *net, const u8 *mac);
  */
 struct ivshm_addr *ivshm_addr_learn(struct ivshm_port *port, const u8 *mac);
 /*
- * Forget all addresses of @port.  Once @port->state is no longer RUNNING none
- * can come back.  ivshm_mutex held. ivshm_coupling_port_down() does it.
+ * Forget all addresses of @port.  Once @port->state is no longer RUNNING, or
+ * @port->net has changed, none of them can come back.  ivshm_mutex held.
+ * ivshm_coupling_port_up() and ivshm_coupling_port_down() do it.
  */
 void ivshm_addr_flush_port(struct ivshm_port *port);
 

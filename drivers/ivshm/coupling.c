@@ -238,8 +238,10 @@ void ivshm_coupling_port_up(struct ivshm_port *port)
 
 	old = port_member(port);
 	place = ivshm_coupling_place(port->net, port->name);
-	if (old == place)
+	if (old && old == place)
 		return;
+	/* It may have been in another namespace. */
+	ivshm_addr_flush_port(port);
 	if (old) {
 		coupling_unbind(old, IVSHM_REASON_CONFIG);
 		coupling_kick(old->coupling);

@@ -276,7 +276,6 @@ static void decide_dynamic(struct detector_frame *f, const u8 *hdr, u32 hdr_len,
 	f->pair = &f->member->pair[peer->index];
 	f->now = jiffies;
 	f->gen = ivshm_bridge_rules_gen();
-	d->dst = f->dst;
 	d->pair = f->pair;
 
 	if (!f->member->coupling->bypass) {
@@ -291,9 +290,11 @@ static void decide_dynamic(struct detector_frame *f, const u8 *hdr, u32 hdr_len,
 	if (likely(frame_is_direct(f))) {
 		frame_touch(f->pair, f->now);
 		d->path = IVSHM_PATH_DIRECT;
-		return;
+	} else {
+		d->path = decide_slow(f);
 	}
-	d->path = decide_slow(f);
+	if (d->path != IVSHM_PATH_UPLINK)
+		d->dst = f->dst;
 }
 
 void ivshm_detector_decide(struct ivshm_port *src, const u8 *hdr, u32 hdr_len,

@@ -49,7 +49,7 @@ enum ivshm_path {
  * @path:	what to do
  * @dst:	receiver for DIRECT and HOLD, valid in the caller's RCU section
  * @pair:	the pair from sender to @dst, to count on; also set for UPLINK if
- *		the frame was for a member of the same coupling
+ *		the frame was for a member of the same coupling.  NULL for FLOOD
  * @park_us:	how long the frame may wait for a full receiver, microseconds
  */
 struct ivshm_decision {

@@ -8,6 +8,8 @@
 #include "netlink.h"
 
 static atomic_t nl_seq = ATOMIC_INIT(0);
+/* The group exists. Things happen to objects before and after that. */
+static bool nl_ready;
 
 static const struct genl_multicast_group nl_groups[] = {
 	{ .name = IVSHM_GENL_MCGRP_EVENTS },
@@ -73,7 +75,9 @@ struct sk_buff *ivshm_nl_event_new(struct net *net, enum ivshm_cmd cmd,
 
 	/* In steps of two, as the lowest bit does not count. */
 	atomic_add(2, &nl_seq);
-	if (!genl_has_listeners(&ivshm_nl_family, net, 0))
+	/* A port is in no namespace while it moves to another one. */
+	if (!net || !READ_ONCE(nl_ready) ||
+	    !genl_has_listeners(&ivshm_nl_family, net, 0))
 		return NULL;
 	skb = genlmsg_new(GENLMSG_DEFAULT_SIZE, GFP_ATOMIC);
 	if (!skb)
@@ -118,10 +122,16 @@ int ivshm_nl_dump_begin(struct netlink_callback *cb)
 
 int ivshm_nl_init(void)
 {
-	return genl_register_family(&ivshm_nl_family);
+	int err;
+
+	err = genl_register_family(&ivshm_nl_family);
+	if (!err)
+		WRITE_ONCE(nl_ready, true);
+	return err;
 }
 
 void ivshm_nl_exit(void)
 {
+	WRITE_ONCE(nl_ready, false);
 	genl_unregister_family(&ivshm_nl_family);
 }
