@@ -38,6 +38,7 @@ typedef __u64 u64;
 #define offset_in_page(addr)	((unsigned long)(addr) & (PAGE_SIZE - 1))
 
 #define IS_ALIGNED(x, a)	(((x) & ((__typeof__(x))(a) - 1)) == 0)
+/* Good for the arguments in vring.c, which have no side effects */
 #define DIV_ROUND_UP(n, d)	(((n) + (d) - 1) / (d))
 #define min_t(type, a, b)	((type)(a) < (type)(b) ? (type)(a) : (type)(b))
 #define is_power_of_2(n)	((n) && !((n) & ((n) - 1)))
