@@ -77,3 +77,33 @@ machine_initrd()
 	dir=$(cache_make "initrd-$key" machine_initrd_fill) || return 1
 	echo "$dir/initrd"
 }
+
+guest_initrd_fill()
+{
+	mkdir -p root/bin root/dev root/proc root/sys root/tmp
+	cp "$(command -v busybox)" root/bin/busybox
+	binary_into root iperf3 ping ethtool
+	cp "$IVSHM_TOP/selftests/vm/guest-init" root/init
+	modules_into root "$guest_kernel" virtio_pci virtio_net virtio_console virtio_balloon af_packet
+	tree_pack root initrd
+	rm -rf root
+}
+
+# guest_initrd STOCK_DIR - print the path of the initramfs of the guests
+guest_initrd()
+{
+	local key dir
+
+	need iperf3 iperf3
+	need ping iputils-ping
+	need ethtool ethtool
+	guest_kernel=$1
+	key=$({
+		cat "$IVSHM_TOP/selftests/vm/guest-init" "${BASH_SOURCE[0]}"
+		echo "$1"
+		sha256sum <"$(command -v busybox)"
+		sha256sum <"$(command -v iperf3)"
+	} | hash_of)
+	dir=$(cache_make "guest-$key" guest_initrd_fill) || return 1
+	echo "$dir/initrd"
+}

@@ -1,0 +1,367 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash
+#
+# Commas in the arguments of QEMU are no separators:
+# shellcheck disable=SC2054
+#
+# Real KVM guests inside the test machine: the distribution's kernel under the
+# distribution's QEMU. Source it in a script that "run" starts.
+#
+#   guest_start NAME [OPTION]...   start a guest; does not wait
+#     --tap IF | --macvtap IF        a network card on that host interface;
+#                                    what follows is about this card:
+#     --mac MAC                        (default: made from the guest's name)
+#     --ip CIDR                        address of the card in the guest
+#     --mtu N                          also told to the guest's driver
+#     --vhost DEVICE|none              default /dev/vhost-net
+#     --queues N                       queue pairs
+#     --net-opts OPTS, --dev-opts OPTS more for -netdev and for -device
+#     --mem M                        MiB (default 192)
+#     --ram anon|memfd|file:PATH     what backs it (default anon)
+#     --cpus N                       processors (default 1)
+#     --files DIR                    these files too, at the guest's root
+#     --extra "ARGS"                 more arguments of QEMU
+#   guest_wait NAME... [SECONDS]   until the guests can run commands
+#   guest_run [-t S] NAME CMD      run a shell command line, print what it
+#                                  prints, return its status; 137 after S
+#                                  seconds (60), 124 when the guest is mute
+#   guest_bg NAME TAG CMD          start a command and leave it running
+#   guest_bg_wait [-t S] NAME TAG  wait for it, print its output, its status
+#   guest_put NAME FILE PATH       copy a small file into the guest
+#   guest_alive NAME, guest_pid NAME, guest_log NAME
+#   guest_stop NAME...             power off; fails if a guest had to be killed
+#   guest_kill NAME...             SIGKILL, as a crashed VMM
+#
+# In the guest: busybox, iperf3, ping, ethtool, base64, sha256sum, nc, arping.
+
+guest_dir=/run/ivshm-guests
+
+# Emulation inside emulation, on the debug kernel slower still.
+guest_patience()
+{
+	case $IVSHM_VM_ACCEL-$IVSHM_VM_KERNEL in
+	kvm-*) echo 30 ;;
+	*-debug) echo 420 ;;
+	*) echo 120 ;;
+	esac
+}
+
+guest_kvm_ready=0
+guest_kvm()
+{
+	[ "$guest_kvm_ready" != 1 ] || return 0
+	guest_kvm_ready=1
+	if grep -q -w svm /proc/cpuinfo; then
+		modprobe kvm_amd
+	else
+		modprobe kvm_intel
+	fi
+	# Polling for a guest to wake pays with processors to spare, not here.
+	[ "$IVSHM_VM_ACCEL" = kvm ] || echo 0 >/sys/module/kvm/parameters/halt_poll_ns
+	[ -e /dev/kvm ]
+}
+
+guest_mac() { printf '52:54:00:%s\n' "$(printf '%s' "$1" | sha256sum | sed 's/\(..\)\(..\)\(..\).*/\1:\2:\3/')"; }
+
+# The options of one card, once all of them are known.
+guest_nic_done()
+{
+	local n=$nics fds='' vfds='' fd q nic
+
+	[ -n "$nic_if" ] || return 0
+	nic="tap,id=n$n"
+	if [ "$nic_kind" = tap ] && [ "$nic_queues" = 1 ]; then
+		nic+=",ifname=$nic_if,script=no,downscript=no"
+		if [ "$nic_vhost" != none ]; then
+			fd=$((50 + n * 64))
+			guest_opens+=("exec $fd<>$nic_vhost || exit")
+			nic+=",vhost=on,vhostfd=$fd"
+		fi
+	else
+		for ((q = 0; q < nic_queues; q++)); do
+			fd=$((50 + n * 64 + q))
+			if [ "$nic_kind" = tap ]; then
+				# QEMU opens the queues of a tap that it knows by name,
+				# but then takes no vhost descriptors for them.
+				tap_args+=("$fd=$nic_if")
+			else
+				guest_opens+=("exec $fd<>/dev/tap$(cat "/sys/class/net/$nic_if/ifindex") || exit")
+			fi
+			fds+=:$fd
+			[ "$nic_vhost" != none ] || continue
+			fd=$((fd + 32))
+			guest_opens+=("exec $fd<>$nic_vhost || exit")
+			vfds+=:$fd
+		done
+		if [ "$nic_queues" = 1 ]; then
+			nic+=",fd=${fds#:}${vfds:+,vhost=on,vhostfd=${vfds#:}}"
+		else
+			nic+=",fds=${fds#:}${vfds:+,vhost=on,vhostfds=${vfds#:}}"
+			nic_dev+=",mq=on,vectors=$((2 * nic_queues + 2))"
+		fi
+	fi
+	[ "$nic_vhost" != none ] || nic+=,vhost=off
+	[ -z "$nic_mtu" ] || nic_dev+=",host_mtu=$nic_mtu"
+	guest_args+=(-netdev "$nic$nic_net"
+		-device "virtio-net-pci,netdev=n$n,mac=$nic_mac,romfile=$nic_dev")
+	guest_cmdline+=" guest.nic=eth$n,$nic_ip,$nic_mtu"
+	nics=$((nics + 1))
+}
+
+guest_start()
+{
+	local name=$1 dir=$guest_dir/$1
+	local mem=192 ram=anon cpus=1 files='' extra='' nics=0 initrd=$IVSHM_GUEST_INITRD
+	local nic_if='' nic_kind nic_mac nic_ip nic_mtu nic_vhost nic_queues nic_net nic_dev machine
+	local -a guest_args=() guest_opens=() tap_args=()
+	local guest_cmdline="guest.name=$1"
+	shift
+
+	guest_kvm || { echo "guest_start: no KVM in the test machine" >&2; return 1; }
+	while [ $# -gt 0 ]; do
+		case $1 in
+		--tap | --macvtap)
+			guest_nic_done || return 1
+			nic_if=$2 nic_kind=${1#--} nic_mac=$(guest_mac "$name$nics")
+			nic_ip='' nic_mtu='' nic_vhost=/dev/vhost-net nic_queues=1 nic_net='' nic_dev=''
+			;;
+		--mac) nic_mac=$2 ;;
+		--ip) nic_ip=$2 ;;
+		--mtu) nic_mtu=$2 ;;
+		--vhost) nic_vhost=$2 ;;
+		--queues) nic_queues=$2 ;;
+		--net-opts) nic_net=,$2 ;;
+		--dev-opts) nic_dev=,$2 ;;
+		--mem) mem=$2 ;;
+		--ram) ram=$2 ;;
+		--cpus) cpus=$2 ;;
+		--files) files=$2 ;;
+		--extra) extra=$2 ;;
+		*) echo "guest_start: what is $1?" >&2; return 2 ;;
+		esac
+		shift 2
+	done
+	guest_nic_done || return 1
+
+	case $ram in
+	anon) machine='' ;;
+	memfd)
+		machine=,memory-backend=ram
+		guest_args+=(-object "memory-backend-memfd,id=ram,size=${mem}M,share=on")
+		;;
+	file:*)
+		machine=,memory-backend=ram
+		guest_args+=(-object "memory-backend-file,id=ram,size=${mem}M,share=on,mem-path=${ram#file:}")
+		;;
+	*) echo "guest_start: --ram $ram?" >&2; return 2 ;;
+	esac
+	rm -rf "$dir"
+	mkdir -p "$dir"
+	if [ -n "$files" ]; then
+		# The kernel unpacks one archive after the other.
+		{
+			cat "$IVSHM_GUEST_INITRD"
+			(cd "$files" && find . | cpio -o -H newc --quiet -R 0:0)
+		} >"$dir/initrd"
+		initrd=$dir/initrd
+	fi
+	# shellcheck disable=SC2206 # words of --extra are arguments
+	guest_args=(-name "$name" -nodefaults -no-user-config -display none -no-reboot
+		-machine "q35,usb=off,vmport=off,sata=off,smbus=off,smm=off$machine"
+		-accel kvm -cpu host -smp "$cpus" -m "$mem"
+		-kernel "$IVSHM_GUEST_KERNEL" -initrd "$initrd"
+		-append "console=ttyS0 quiet loglevel=4 panic=-1 mitigations=off nokaslr no5lvl net.ifnames=0 $guest_cmdline"
+		-serial "file:$dir/console" -device virtio-serial-pci
+		-chardev "pipe,id=agent,path=$dir/agent" -device virtserialport,chardev=agent,name=agent
+		-qmp "unix:$dir/qmp,server=on,wait=off" "${guest_args[@]}" $extra)
+
+	# A process of its own that opens the descriptors and becomes QEMU, and that
+	# guest_wait can start again.
+	{
+		echo "#!/bin/bash"
+		printf 'exec </dev/null >%q 2>&1\n' "$dir/qemu.log"
+		printf '%s\n' "${guest_opens[@]}"
+		printf 'exec'
+		[ ${#tap_args[@]} -eq 0 ] || printf ' %q' "$IVSHM_TOP/selftests/vm/tap-open" "${tap_args[@]}" --
+		printf ' %q' qemu-system-x86_64 "${guest_args[@]}"
+		echo
+	} >"$dir/launch"
+	chmod +x "$dir/launch"
+	guest_launch "$name"
+}
+
+guest_launch()
+{
+	local dir=$guest_dir/$1
+
+	rm -f "$dir/ready" "$dir"/agent.* "$dir/console"
+	mkfifo "$dir/agent.in" "$dir/agent.out"
+	"$dir/launch" &
+	echo $! >"$dir/pid"
+	disown $!
+}
+
+guest_pid() { cat "$guest_dir/$1/pid"; }
+
+guest_alive()
+{
+	local pid
+
+	pid=$(guest_pid "$1" 2>/dev/null) && kill -0 "$pid" 2>/dev/null
+}
+
+guest_log()
+{
+	sed 's/^/# /' "$guest_dir/$1/qemu.log" "$guest_dir/$1/console" 2>/dev/null | tr -d '\r'
+}
+
+# guest_expect NAME DEADLINE ID - copy what the agent sends up to its end mark,
+# return the status in it. Lines are held back by one, because the newline
+# before the mark is ours.
+guest_expect()
+{
+	local dir=$guest_dir/$1 deadline=$2 id=$3 line held='' some=0 rc
+
+	exec {agent_fd}<>"$dir/agent.out"
+	while :; do
+		IFS= read -r -t 2 -u "$agent_fd" line
+		rc=$?
+		if [ $rc -eq 0 ]; then
+			case $line in
+			"__READY")
+				if [ "$id" = ready ]; then rc=0; break; fi
+				;;
+			"__END $id "*) rc=${line##* }; break ;;
+			"__END "*) held='' some=0; continue ;; # of a command we gave up on
+			esac
+			[ $some = 0 ] || printf '%s\n' "$held"
+			held=$line some=1
+			continue
+		fi
+		if ! guest_alive "$1"; then rc=125; break; fi
+		if [ $SECONDS -ge "$deadline" ]; then rc=124; break; fi
+	done
+	exec {agent_fd}<&-
+	[ $some = 0 ] || printf '%s' "$held"
+	return "$rc"
+}
+
+# Nested emulation loses a guest now and then while its kernel boots. Starting it
+# again is fair as long as its init had not begun: no driver has touched a card.
+guest_wait()
+{
+	local limit name tries
+
+	limit=$(guest_patience)
+	case ${*: -1} in *[!0-9]*) ;; *) limit=${*: -1}; set -- "${@:1:$#-1}" ;; esac
+	for name; do
+		[ ! -e "$guest_dir/$name/ready" ] || continue
+		for tries in 1 2 3; do
+			guest_expect "$name" $((SECONDS + limit)) ready && break
+			guest_log "$name" >&2
+			if [ $tries = 3 ] || grep -q -a "guest: init" "$guest_dir/$name/console"; then
+				echo "# guest $name did not come up" >&2
+				return 1
+			fi
+			echo "# machine failure: guest $name died before its init; starting it again" >&2
+			guest_kill "$name"
+			guest_launch "$name"
+		done
+		touch "$guest_dir/$name/ready"
+	done
+}
+
+guest_run()
+{
+	local limit=60 name id rc lock
+
+	if [ "$1" = -t ]; then
+		limit=$2
+		shift 2
+	fi
+	name=$1
+	shift
+	id=$RANDOM$RANDOM
+	# One command at a time per guest, whoever asks.
+	exec {lock}>"$guest_dir/$name/lock"
+	flock "$lock"
+	printf 'run %s %s %s\n' "$id" "$limit" "$(printf '%s\n' "$*" | base64 -w0)" >"$guest_dir/$name/agent.in"
+	guest_expect "$name" $((SECONDS + limit + 30)) "$id"
+	rc=$?
+	exec {lock}>&-
+	[ $rc -lt 124 ] || [ $rc -gt 125 ] || echo "# guest $name does not answer" >&2
+	return $rc
+}
+
+guest_bg()
+{
+	local name=$1 tag=$2
+	shift 2
+
+	guest_run "$name" "rm -f /tmp/bg.$tag.*
+		cat >/tmp/bg.$tag.sh <<'__EOF'
+$*
+__EOF
+		{ sh /tmp/bg.$tag.sh; echo \$? >/tmp/bg.$tag.tmp; mv /tmp/bg.$tag.tmp /tmp/bg.$tag.status; } \
+			</dev/null >/tmp/bg.$tag.out 2>&1 &"
+}
+
+guest_bg_wait()
+{
+	local limit=60
+
+	if [ "$1" = -t ]; then
+		limit=$2
+		shift 2
+	fi
+	guest_run -t "$limit" "$1" "while [ ! -e /tmp/bg.$2.status ]; do sleep 0.2; done
+		cat /tmp/bg.$2.out; exit \$(cat /tmp/bg.$2.status)"
+}
+
+guest_put()
+{
+	guest_run "$1" "base64 -d >$3 <<'__EOF'
+$(base64 "$2")
+__EOF"
+}
+
+guest_gone()
+{
+	local tries
+
+	for ((tries = 0; tries < $2 * 5; tries++)); do
+		guest_alive "$1" || return 0
+		sleep 0.2
+	done
+	return 1
+}
+
+guest_kill()
+{
+	local name rc=0
+
+	for name; do
+		kill -KILL "$(guest_pid "$name")" 2>/dev/null
+	done
+	for name; do
+		guest_gone "$name" 30 || rc=1
+		rm -rf "${guest_dir:?}/$name/ready"
+	done
+	return $rc
+}
+
+guest_stop()
+{
+	local name rc=0
+
+	for name; do
+		guest_alive "$name" && echo stop >"$guest_dir/$name/agent.in"
+	done
+	for name; do
+		guest_gone "$name" "$(($(guest_patience) / 4))" && continue
+		echo "# guest $name did not power off" >&2
+		guest_kill "$name"
+		rc=1
+	done
+	return $rc
+}
