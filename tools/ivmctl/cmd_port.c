@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: GPL-2.0
+/* ivmctl port */
+#include "nl.h"
+#include "output.h"
+
+static int port_show(struct ctx *ctx, int argc, char **argv)
+{
+	const char *name = NULL;
+	json_t *ports;
+
+	if (argc) {
+		name = argv[0];
+		if (word_name(ctx, "NAME", name))
+			return RC_USAGE;
+	}
+	if (argc > 1)
+		return usage_extra(ctx, argv[1]);
+
+	if (ivnl_fetch(ctx, &ivnl_kind_port, name, &ports))
+		return RC_REFUSED;
+	if (ctx->json)
+		return print_json(ctx, ports);
+	if (ctx->stats)
+		show_ports_stats(ctx, ports);
+	else
+		show_ports(ctx, ports);
+	json_decref(ports);
+	return RC_OK;
+}
+
+static const struct verb port_verbs[] = {
+	{ "show", "list", "[NAME]", "show one port or all", port_show },
+	{ .name = NULL }
+};
+
+const struct object object_port = {
+	.name = "port",
+	.help = "network interfaces of VMs",
+	.verbs = port_verbs,
+	.more = "With -s show prints every counter, drops only where there are any.\n",
+};
+
+/* Bare ivmctl. */
+int overview(struct ctx *ctx)
+{
+	json_t *ports, *couplings;
+
+	if (ivnl_fetch(ctx, &ivnl_kind_port, NULL, &ports))
+		return RC_REFUSED;
+	if (ivnl_fetch(ctx, &ivnl_kind_coupling, NULL, &couplings)) {
+		json_decref(ports);
+		return RC_REFUSED;
+	}
+
+	if (ctx->json)
+		return print_json(ctx, json_pack("{s:o, s:o}", "ports", ports,
+						 "couplings", couplings));
+	show_overview(ctx, ports, couplings);
+	json_decref(ports);
+	json_decref(couplings);
+	return RC_OK;
+}

@@ -1,0 +1,286 @@
+// SPDX-License-Identifier: GPL-2.0
+/* How each object reads as text. */
+#include <string.h>
+
+#include "attr.h"
+#include "output.h"
+
+static void add_str(struct table *table, enum color color, const json_t *object,
+		    const char *key)
+{
+	table_add(table, json_object_get(object, key) ? color : COLOR_NONE, "%s",
+		  json_str(object, key));
+}
+
+static void add_int(struct table *table, const json_t *object, const char *key)
+{
+	if (json_object_get(object, key))
+		table_add(table, COLOR_NONE, "%" JSON_INTEGER_FORMAT,
+			  json_int(object, key));
+	else
+		table_add(table, COLOR_NONE, "-");
+}
+
+static void add_state(struct table *table, const json_t *object)
+{
+	add_str(table, color_state(json_str(object, "state")), object, "state");
+}
+
+void show_ports(const struct ctx *ctx, const json_t *ports)
+{
+	static const char *const heads[] = {
+		"PORT", "STATE", "UPPER", "COUPLING", ">QUEUES", ">PID",
+		">TX-DIRECT", ">TX-UPLINK", ">RX-DIRECT", ">RX-UPLINK", NULL
+	};
+	struct table *table = table_new(0, heads);
+	const json_t *stats;
+	json_t *port;
+	size_t i;
+
+	json_array_foreach(ports, i, port) {
+		stats = json_object_get(port, "stats");
+		add_str(table, COLOR_NAME, port, "name");
+		add_state(table, port);
+		add_str(table, COLOR_NONE, port, "upper");
+		add_str(table, COLOR_NAME, port, "coupling");
+		add_int(table, port, "queues");
+		add_int(table, port, "pid");
+		add_int(table, stats, "tx_direct_frames");
+		add_int(table, stats, "tx_uplink_frames");
+		add_int(table, stats, "rx_direct_frames");
+		add_int(table, stats, "rx_uplink_frames");
+	}
+	table_print(ctx, table);
+}
+
+static void show_counters(const struct ctx *ctx, const json_t *stats)
+{
+	static const char *const heads[] = { "COUNTER", ">VALUE", NULL };
+	struct table *table = table_new(4, heads);
+	unsigned int i;
+
+	for (i = 0; i < attrs_stat.nr; i++) {
+		const struct attr *attr = &attrs_stat.attrs[i];
+		bool drop = !strncmp(attr->key, "drop_", 5);
+
+		if (!json_object_get(stats, attr->key))
+			continue;
+		if (drop && !json_int(stats, attr->key))
+			continue;
+		table_add(table, drop ? COLOR_BAD : COLOR_NONE, "%s", attr->word);
+		add_int(table, stats, attr->key);
+	}
+	table_print(ctx, table);
+}
+
+void show_ports_stats(const struct ctx *ctx, const json_t *ports)
+{
+	json_t *port;
+	size_t i;
+
+	json_array_foreach(ports, i, port) {
+		json_int_t queues = json_int(port, "queues");
+
+		if (i)
+			fputc('\n', ctx->out);
+		print_color(ctx, COLOR_NAME, json_str(port, "name"));
+		fputs(": ", ctx->out);
+		print_color(ctx, color_state(json_str(port, "state")),
+			    json_str(port, "state"));
+		fprintf(ctx->out, ", upper %s, coupling %s, %" JSON_INTEGER_FORMAT
+			" queue pair%s", json_str(port, "upper"),
+			json_str(port, "coupling"), queues,
+			queues == 1 ? "" : "s");
+		if (json_object_get(port, "pid"))
+			fprintf(ctx->out, ", pid %" JSON_INTEGER_FORMAT,
+				json_int(port, "pid"));
+		if (json_object_get(port, "features"))
+			fprintf(ctx->out, ", features %s",
+				json_str(port, "features"));
+		fputc('\n', ctx->out);
+		show_counters(ctx, json_object_get(port, "stats"));
+	}
+}
+
+static void show_pairs(const struct ctx *ctx, const json_t *pairs)
+{
+	static const char *const heads[] = {
+		"PAIR", "STATE", ">FRAMES", ">BYTES", "REASON", NULL
+	};
+	struct table *table = table_new(4, heads);
+	const char *reason, *help;
+	json_t *pair;
+	size_t i;
+
+	json_array_foreach(pairs, i, pair) {
+		table_add(table, COLOR_NAME, "%s -> %s", json_str(pair, "src"),
+			  json_str(pair, "dst"));
+		add_state(table, pair);
+		add_int(table, pair, "frames");
+		add_int(table, pair, "bytes");
+		reason = json_str(pair, "reason");
+		help = value_help(&reasons, reason);
+		table_add(table, COLOR_NONE, "%s%s%s", reason, help ? ": " : "",
+			  help ? help : "");
+	}
+	table_print(ctx, table);
+}
+
+static void show_options(const struct ctx *ctx, const json_t *coupling)
+{
+	const json_t *bypass = json_object_get(coupling, "bypass");
+	json_int_t n;
+
+	fputs("    ", ctx->out);
+	if (json_object_get(coupling, "threshold"))
+		fprintf(ctx->out, "threshold %" JSON_INTEGER_FORMAT "/s, ",
+			json_int(coupling, "threshold"));
+	if (json_object_get(coupling, "idle")) {
+		n = json_int(coupling, "idle");
+		if (n)
+			fprintf(ctx->out, "idle %" JSON_INTEGER_FORMAT " s, ", n);
+		else
+			fputs("idle never, ", ctx->out);
+	}
+	fprintf(ctx->out, "park-us %" JSON_INTEGER_FORMAT, json_int(coupling, "park_us"));
+	if (bypass)
+		fprintf(ctx->out, ", bypass %s", json_is_true(bypass) ? "yes" : "no");
+	fputc('\n', ctx->out);
+}
+
+static void print_members(const struct ctx *ctx, const json_t *coupling)
+{
+	json_t *member;
+	size_t i;
+
+	json_array_foreach(json_object_get(coupling, "members"), i, member) {
+		if (i)
+			fputs(", ", ctx->out);
+		print_color(ctx, COLOR_NAME, json_str(member, "name"));
+		if (!json_is_true(json_object_get(member, "present")))
+			print_color(ctx, COLOR_WAIT, " (absent)");
+	}
+}
+
+void show_couplings(const struct ctx *ctx, const json_t *couplings)
+{
+	json_t *coupling;
+	size_t i;
+
+	json_array_foreach(couplings, i, coupling) {
+		if (i)
+			fputc('\n', ctx->out);
+		print_color(ctx, COLOR_NAME, json_str(coupling, "name"));
+		fprintf(ctx->out, ": %s, ", json_str(coupling, "type"));
+		print_color(ctx, color_state(json_str(coupling, "state")),
+			    json_str(coupling, "state"));
+		fputc('\n', ctx->out);
+		show_options(ctx, coupling);
+		fputs("    members ", ctx->out);
+		print_members(ctx, coupling);
+		fputc('\n', ctx->out);
+		show_pairs(ctx, json_object_get(coupling, "pairs"));
+	}
+}
+
+static void overview_ports(const struct ctx *ctx, const json_t *ports)
+{
+	static const char *const heads[] = {
+		"PORT", "STATE", "UPPER", "COUPLING", NULL
+	};
+	struct table *table = table_new(0, heads);
+	json_t *port;
+	size_t i;
+
+	json_array_foreach(ports, i, port) {
+		add_str(table, COLOR_NAME, port, "name");
+		add_state(table, port);
+		add_str(table, COLOR_NONE, port, "upper");
+		add_str(table, COLOR_NAME, port, "coupling");
+	}
+	table_print(ctx, table);
+}
+
+static void overview_couplings(const struct ctx *ctx, const json_t *couplings)
+{
+	static const char *const heads[] = {
+		"COUPLING", "TYPE", "STATE", ">PRESENT", ">DIRECT", NULL
+	};
+	struct table *table = table_new(0, heads);
+	json_t *coupling, *item;
+	size_t i, j;
+
+	json_array_foreach(couplings, i, coupling) {
+		const json_t *members = json_object_get(coupling, "members");
+		const json_t *pairs = json_object_get(coupling, "pairs");
+		size_t present = 0, direct = 0;
+
+		json_array_foreach(members, j, item)
+			present += json_is_true(json_object_get(item, "present"));
+		json_array_foreach(pairs, j, item)
+			direct += !strcmp(json_str(item, "state"), "coupled");
+
+		add_str(table, COLOR_NAME, coupling, "name");
+		add_str(table, COLOR_NONE, coupling, "type");
+		add_state(table, coupling);
+		table_add(table, COLOR_NONE, "%zu/%zu", present,
+			  json_array_size(members));
+		table_add(table, COLOR_NONE, "%zu/%zu", direct,
+			  json_array_size(pairs));
+	}
+	table_print(ctx, table);
+}
+
+void show_overview(const struct ctx *ctx, const json_t *ports,
+		   const json_t *couplings)
+{
+	if (json_array_size(ports))
+		overview_ports(ctx, ports);
+	else
+		fputs("No ports: no VM has an interface on /dev/ivshm-net.\n", ctx->out);
+	fputc('\n', ctx->out);
+	if (json_array_size(couplings))
+		overview_couplings(ctx, couplings);
+	else
+		fputs("No couplings: see ivmctl coupling help.\n", ctx->out);
+}
+
+void show_addresses(const struct ctx *ctx, const json_t *addresses)
+{
+	static const char *const heads[] = { "ADDRESS", "PORT", ">AGE", NULL };
+	struct table *table = table_new(0, heads);
+	json_t *address;
+	size_t i;
+
+	json_array_foreach(addresses, i, address) {
+		add_str(table, COLOR_NAME, address, "mac");
+		add_str(table, COLOR_NAME, address, "port");
+		if (json_object_get(address, "age"))
+			table_add(table, COLOR_NONE, "%" JSON_INTEGER_FORMAT " s",
+				  json_int(address, "age"));
+		else
+			table_add(table, COLOR_NONE, "-");
+	}
+	table_print(ctx, table);
+}
+
+void show_event(const struct ctx *ctx, const json_t *event)
+{
+	const char *kind = json_str(event, "event");
+	const char *reason = json_str(event, "reason");
+
+	fprintf(ctx->out, "%s %s ", json_str(event, "time"), kind);
+	if (strcmp(kind, "port"))
+		print_color(ctx, COLOR_NAME, json_str(event, "coupling"));
+	else
+		print_color(ctx, COLOR_NAME, json_str(event, "port"));
+	if (!strcmp(kind, "pair"))
+		fprintf(ctx->out, " %s -> %s", json_str(event, "src"),
+			json_str(event, "dst"));
+	fprintf(ctx->out, ": %s -> ", json_str(event, "old"));
+	print_color(ctx, color_state(json_str(event, "new")),
+		    json_str(event, "new"));
+	if (strcmp(reason, "none") && strcmp(reason, "-"))
+		fprintf(ctx->out, " (%s)", reason);
+	fputc('\n', ctx->out);
+}

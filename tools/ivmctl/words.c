@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: GPL-2.0
+/* What the user typed, and telling the user what is wrong with it. */
+#include <ctype.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ivmctl.h"
+
+/* Longest word for which a suggestion is looked for. */
+#define SUGGEST_MAX	32
+
+static void __printf(2, 0) vcomplain(const struct ctx *ctx, const char *fmt,
+				     va_list ap)
+{
+	/* Output of commands before this one comes before the complaint. */
+	fflush(ctx->out);
+	if (ctx->file)
+		fprintf(stderr, "%s:%u: ", ctx->file, ctx->line);
+	else
+		fputs("ivmctl: ", stderr);
+	vfprintf(stderr, fmt, ap);
+	fputc('\n', stderr);
+}
+
+void complain(const struct ctx *ctx, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vcomplain(ctx, fmt, ap);
+	va_end(ap);
+}
+
+void print_usage(FILE *f, const struct object *object, const struct verb *verb)
+{
+	if (!object)
+		fputs("usage: ivmctl [OPTIONS] OBJECT [VERB] [ARGUMENTS], see ivmctl help\n", f);
+	else if (!verb)
+		fprintf(f, "usage: ivmctl %s [VERB] [ARGUMENTS], see ivmctl %s help\n",
+			object->name, object->name);
+	else
+		fprintf(f, "usage: ivmctl %s %s%s%s\n", object->name, verb->name,
+			*verb->args ? " " : "", verb->args);
+}
+
+int usage(const struct ctx *ctx, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vcomplain(ctx, fmt, ap);
+	va_end(ap);
+	print_usage(stderr, ctx->object, ctx->verb);
+	return RC_USAGE;
+}
+
+int usage_missing(const struct ctx *ctx, const char *what)
+{
+	return usage(ctx, "missing argument: %s", what);
+}
+
+int usage_extra(const struct ctx *ctx, const char *word)
+{
+	if (*word == '-')
+		return word_name(ctx, "argument", word);
+	return usage(ctx, "unexpected argument \"%s\"", word);
+}
+
+int word_match(const char *word, const char *const *words)
+{
+	size_t len = strlen(word);
+	int found = WORD_NONE;
+	int i;
+
+	if (!len)
+		return WORD_NONE;
+
+	for (i = 0; words[i]; i++) {
+		if (strncmp(word, words[i], len))
+			continue;
+		if (!words[i][len])
+			return i;
+		found = found == WORD_NONE ? i : WORD_AMBIGUOUS;
+	}
+	return found;
+}
+
+static unsigned int min_of(unsigned int a, unsigned int b)
+{
+	return a < b ? a : b;
+}
+
+/*
+ * Letters to insert, remove, replace or swap with their neighbour to get from
+ * one word to the other, without regard to case.
+ */
+static unsigned int distance(const char *a, const char *b)
+{
+	unsigned int d[SUGGEST_MAX + 1][SUGGEST_MAX + 1];
+	unsigned int la = (unsigned int)strlen(a), lb = (unsigned int)strlen(b);
+	unsigned int i, j;
+
+	if (la > SUGGEST_MAX || lb > SUGGEST_MAX)
+		return SUGGEST_MAX;
+
+	for (i = 0; i <= la; i++)
+		d[i][0] = i;
+	for (j = 0; j <= lb; j++)
+		d[0][j] = j;
+	for (i = 1; i <= la; i++) {
+		for (j = 1; j <= lb; j++) {
+			int ca = tolower((unsigned char)a[i - 1]);
+			int cb = tolower((unsigned char)b[j - 1]);
+
+			d[i][j] = min_of(min_of(d[i - 1][j], d[i][j - 1]) + 1,
+					 d[i - 1][j - 1] + (ca != cb));
+			if (i > 1 && j > 1 && ca != cb &&
+			    ca == tolower((unsigned char)b[j - 2]) &&
+			    cb == tolower((unsigned char)a[i - 2]))
+				d[i][j] = min_of(d[i][j], d[i - 2][j - 2] + 1);
+		}
+	}
+	return d[la][lb];
+}
+
+const char *word_suggest(const char *word, const char *const *words)
+{
+	/* In a short word two wrong letters leave nothing to recognise. */
+	unsigned int best = strlen(word) < 4 ? 2 : 3;
+	const char *suggestion = NULL;
+	int i;
+
+	for (i = 0; words[i]; i++) {
+		unsigned int d = distance(word, words[i]);
+
+		if (d < best) {
+			best = d;
+			suggestion = words[i];
+		}
+	}
+	return suggestion;
+}
+
+int word_unknown(const struct ctx *ctx, const char *kind, const char *word,
+		 int match, const char *const *words)
+{
+	const char *suggestion;
+	char list[256] = "";
+	size_t len = 0;
+	int i;
+
+	if (*word == '-')
+		return word_name(ctx, kind, word);
+
+	for (i = 0; words[i] && len < sizeof(list); i++) {
+		if (match == WORD_AMBIGUOUS &&
+		    strncmp(word, words[i], strlen(word)))
+			continue;
+		len += (size_t)snprintf(list + len, sizeof(list) - len, "%s%s",
+					len ? ", " : "", words[i]);
+	}
+
+	if (match == WORD_AMBIGUOUS)
+		return usage(ctx, "%s \"%s\" is ambiguous: %s", kind, word, list);
+
+	suggestion = word_suggest(word, words);
+	if (suggestion)
+		return usage(ctx, "unknown %s \"%s\", did you mean \"%s\"?",
+			     kind, word, suggestion);
+	return usage(ctx, "unknown %s \"%s\", expected one of: %s", kind, word,
+		     list);
+}
+
+int word_name(const struct ctx *ctx, const char *what, const char *word)
+{
+	if (!*word)
+		return usage(ctx, "%s: a name must not be empty", what);
+	if (*word == '-')
+		return usage(ctx, "%s: options go before the object: ivmctl %s %s ...",
+			     word, word, ctx->object ? ctx->object->name : "OBJECT");
+	return 0;
+}
+
+int word_u32(const struct ctx *ctx, const char *what, const char *unit,
+	     const char *word, uint32_t *value)
+{
+	unsigned long long n;
+	size_t digits = strspn(word, "0123456789");
+
+	if (!digits || word[digits])
+		return usage(ctx, "%s: \"%s\" is not a whole number of %s", what,
+			     word, unit);
+	/* Overflow gives ULLONG_MAX, which is out of range as well. */
+	n = strtoull(word, NULL, 10);
+	if (n > UINT32_MAX)
+		return usage(ctx, "%s: %s %s is out of range", what, word, unit);
+	*value = (uint32_t)n;
+	return 0;
+}
