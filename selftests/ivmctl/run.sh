@@ -1,0 +1,413 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# Tests of ivmctl that need no kernel module, under the address and undefined
+# behaviour sanitizers. KTAP on standard output.
+#
+#   run.sh              build into a temporary directory and run
+#   CC=clang run.sh     with another compiler
+
+HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
+TOOL=$HERE/../../tools/ivmctl
+
+TMP=$(mktemp -d) || exit 1
+trap 'rm -rf "$TMP"' EXIT
+
+export ASAN_OPTIONS=exitcode=99 UBSAN_OPTIONS=exitcode=99
+# Messages are compared as they are in English.
+export LC_ALL=C
+unset NO_COLOR
+
+nr=0
+failed=0
+
+ok() { printf 'ok %d %s\n' $((++nr)) "$*"; }
+skip() { printf 'ok %d %s # SKIP\n' $((++nr)) "$*"; }
+not_ok()
+{
+	printf 'not ok %d %s\n' $((++nr)) "$*"
+	failed=$((failed + 1))
+}
+diag() { sed 's/^/# /'; }
+
+# run ARGUMENTS... - ivmctl; leaves $out, $err and $rc
+run()
+{
+	"$TMP/ivmctl" "$@" >"$TMP/out" 2>"$TMP/err" </dev/null
+	rc=$?
+	out=$(<"$TMP/out")
+	err=$(<"$TMP/err")
+}
+
+# verdict CONDITION-RESULT NAME - and what ivmctl said, if it failed
+verdict()
+{
+	if (($1 == 0)); then
+		ok "$2"
+	else
+		not_ok "$2"
+		{
+			echo "exit status $rc"
+			cat "$TMP/out" "$TMP/err"
+		} | diag
+	fi
+}
+
+# refuse TEXT ARGUMENTS... - a usage error that says TEXT, and a usage line
+refuse()
+{
+	local text=$1
+
+	shift
+	run "$@"
+	[[ $rc == 2 && -z $out && $err == *"$text"*"usage: ivmctl"* ]]
+	verdict $? "refused: ivmctl ${*@Q}"
+}
+
+# accept TEXT ARGUMENTS... - success that prints TEXT and no complaint
+accept()
+{
+	local text=$1
+
+	shift
+	run "$@"
+	[[ $rc == 0 && -z $err && $out == *"$text"* ]]
+	verdict $? "accepted: ivmctl ${*@Q}"
+}
+
+# unloaded ARGUMENTS... - understood, but for want of the module not done
+unloaded()
+{
+	if ((loaded)); then
+		skip "understood: ivmctl ${*@Q}, but the module is loaded"
+		return
+	fi
+	run "$@"
+	[[ $rc == 1 && -z $out && $err == *"the kernel module ivshm is not loaded"*insmod* ]]
+	verdict $? "understood: ivmctl ${*@Q}"
+}
+
+# batch STATUS TEXT ARGUMENTS... - of the batch on standard input
+batch()
+{
+	local status=$1 text=$2
+
+	shift 2
+	cat >"$TMP/batch"
+	run "$@" -batch "$TMP/batch"
+	[[ $rc == "$status" && ${err//$TMP/} == *"$text"* ]]
+	verdict $? "batch: $text"
+}
+
+# subtests PROGRAM - its results, as tests of ours
+subtests()
+{
+	local line name plan=-1 seen=0
+
+	"$TMP/$1" >"$TMP/out" 2>"$TMP/err"
+	rc=$?
+	while IFS= read -r line; do
+		name=${line#*ok +([0-9]) }
+		case $line in
+		1..*) plan=${line#1..} ;;
+		"ok "*"# SKIP") skip "$1: ${name% # SKIP}" ;;
+		"ok "*) ok "$1: $name" ;;
+		"not ok "*) not_ok "$1: $name" ;;
+		"#"*) printf '%s\n' "$line" ;;
+		esac
+		[[ $line != "ok "* && $line != "not ok "* ]] || seen=$((seen + 1))
+	done <"$TMP/out"
+	# A crash, or a report of the sanitizers at the end.
+	[[ $seen == "$plan" && $rc -le 1 ]]
+	verdict $? "$1: ran to its end"
+}
+
+build()
+{
+	make -C "$HERE" O="$TMP" -s >"$TMP/log" 2>&1 && return
+	printf 'TAP version 13\n1..1\nnot ok 1 build\n'
+	tail -n 20 "$TMP/log" | diag
+	exit 1
+}
+
+test_help()
+{
+	local object
+
+	accept "usage: ivmctl" help
+	accept "usage: ivmctl" --help
+	accept "usage: ivmctl" -h
+	accept "ivmctl " -V
+	for object in port coupling address monitor; do
+		accept "ivmctl $object" "$object" help
+		accept "ivmctl $object" help "$object"
+	done
+	accept "ivmctl coupling add NAME static|dynamic" c h
+}
+
+test_words()
+{
+	refuse 'unknown object "prot", did you mean "port"?' prot
+	refuse 'unknown object "couplings", did you mean "coupling"?' couplings
+	refuse 'unknown object "bridge", expected one of: port, coupling, address, monitor, help' bridge
+	refuse 'unknown object ""' ""
+	refuse 'unknown verb "shwo", did you mean "show"?' port shwo
+	refuse 'unknown verb "ad", expected one of: show, help' address ad
+	refuse 'unknown verb "vnet0", to show a port: ivmctl port show vnet0' port vnet0
+	refuse 'unknown verb "add"' port add
+	refuse 'unknown verb "pairs"' monitor pairs
+	refuse 'did you mean "port"?' help prt
+	refuse 'unexpected argument "vnet1"' port show vnet0 vnet1
+	refuse 'unexpected argument "x"' monitor all x
+	refuse 'options go before the object: ivmctl -s port' port show -s
+	refuse 'options go before the object: ivmctl --json coupling' coupling --json
+	refuse 'a name must not be empty' port show ""
+}
+
+test_options()
+{
+	refuse 'unknown option "--jsno", did you mean "--json"?' --jsno port
+	refuse 'unknown option "-x"' -x
+	refuse 'option --netns needs an argument' --netns
+	refuse 'option -b needs an argument' -b
+	refuse 'unknown argument of --color "blue"' --color=blue port
+	refuse 'did you mean "always"?' -c=alway port
+	refuse 'cannot be the name of a network namespace' -n ../x port
+	refuse 'beside a batch file' -b - port
+	refuse '--force is for a batch only' --force port
+	run -n no-such-namespace port
+	[[ $rc == 1 && $err == *"cannot open network namespace no-such-namespace: No such file"* ]]
+	verdict $? "network namespace that does not exist"
+	run -b /no/such/file
+	[[ $rc == 1 && $err == *"cannot open /no/such/file: No such file"* ]]
+	verdict $? "batch file that does not exist"
+	"$TMP/ivmctl" help >/dev/full 2>"$TMP/err"
+	rc=$?
+	[[ $rc == 1 && $(<"$TMP/err") == *"No space left"* ]]
+	verdict $? "output that cannot be written"
+}
+
+test_coupling()
+{
+	refuse 'missing argument: NAME' coupling add
+	refuse 'missing argument: the type' coupling add lan0
+	refuse 'missing argument: PORT' coupling add lan0 dynamic
+	refuse 'missing argument: a second PORT' coupling add lan0 static vnet0
+	refuse 'missing argument: a second PORT' coupling add lan0 static vnet0 idle 3
+	refuse 'unknown type "dinamic", did you mean "dynamic"?' coupling add lan0 dinamic a b
+	refuse 'unknown type "vnet0", expected one of: static, dynamic' coupling add lan0 vnet0 vnet1
+	refuse 'missing argument: the value of idle' coupling add lan0 dynamic a b idle
+	refuse 'missing argument: the value of port' coupling add lan0 dynamic a b port
+	refuse 'idle is given twice' coupling add lan0 dynamic a b idle 1 idle 2
+	refuse 'threshold: "many" is not a whole number of frames per second' \
+		coupling add lan0 dynamic a b threshold many
+	refuse 'threshold: "-1" is not' coupling add lan0 dynamic a b threshold -1
+	refuse 'threshold: "0x10" is not' coupling add lan0 dynamic a b threshold 0x10
+	refuse 'threshold: "" is not' coupling add lan0 dynamic a b threshold ""
+	refuse 'idle: "30s" is not a whole number of seconds' coupling add lan0 dynamic a b idle 30s
+	refuse 'idle: 4294967296 seconds is out of range' coupling add lan0 dynamic a b idle 4294967296
+	refuse 'park-us: 99999999999999999999999 microseconds is out of range' \
+		coupling add lan0 dynamic a b park-us 99999999999999999999999
+	refuse 'bypass: expected yes or no, not "maybe"' coupling add lan0 dynamic a b bypass maybe
+	refuse 'unknown option "treshold", did you mean "threshold"?' \
+		coupling add lan0 dynamic a b treshold 5
+	refuse 'did you mean "park-us"?' coupling add lan0 dynamic a b park 5
+	refuse 'options go before the object' coupling add lan0 dynamic a b --idle 5
+	refuse 'options go before the object' coupling add -p lan0 dynamic a b
+	refuse 'missing argument: NAME' coupling del
+	refuse 'a name must not be empty' coupling del lan0 ""
+	refuse 'unexpected argument "lan1"' coupling show lan0 lan1
+	unloaded coupling add lan0 static vnet0 vnet1
+	unloaded c a lan0 d vnet0 vnet1 threshold 5 idle never park-us 0 bypass y
+	unloaded coupling new lan0 dynamic idle 4294967295 port threshold port bypass
+	unloaded coupling del lan0 lan1
+	unloaded coupling delete lan0
+	unloaded coupling
+	unloaded -j coupling show lan0
+}
+
+test_objects()
+{
+	refuse 'unknown keyword "prot", did you mean "port"?' address show prot vnet0
+	refuse 'missing argument: NAME of the port' address show port
+	refuse 'unexpected argument "x"' address show port vnet0 x
+	unloaded
+	unloaded -j -p
+	unloaded -json
+	unloaded p
+	unloaded -s port list
+	unloaded --color=always port show vnet0
+	unloaded address
+	unloaded a s p vnet0
+	unloaded monitor
+	unloaded mon c
+}
+
+test_batch()
+{
+	batch 0 "" <<-'EOF'
+		# nothing but help
+
+		help  # and a comment
+		'port' "help"
+	EOF
+	batch 2 '/batch:3: unknown object "prot", did you mean "port"?' <<-'EOF'
+		help
+
+		prot show
+		bogus
+	EOF
+	[[ $err != *bogus* ]]
+	verdict $? "a batch ends at the first error"
+	batch 2 '/batch:2: unknown object "bogus"' --force <<-'EOF'
+		prot show
+		bogus
+		help port
+	EOF
+	[[ $out == *"ivmctl port show"* ]]
+	verdict $? "a forced batch goes on"
+	batch 2 '/batch:1: a quote is not closed' <<-'EOF'
+		port show "vnet0
+	EOF
+	batch 2 '/batch:1: -s: options are not for lines of a batch' <<-'EOF'
+		-s port show
+	EOF
+	batch 2 '/batch:1: more than 256 words' <<<"$(printf 'x %.0s' {1..257})"
+	batch 2 '/batch:1: unexpected argument "# b"' <<<"port show a '# b'"
+
+	printf 'help\nprot' | "$TMP/ivmctl" -b - >"$TMP/out" 2>"$TMP/err"
+	rc=${PIPESTATUS[1]}
+	[[ $rc == 2 && $(<"$TMP/err") == 'stdin:2: unknown object'* ]]
+	verdict $? "batch from standard input, last line without its end"
+}
+
+test_color()
+{
+	local want
+
+	# Messages do not show colour; the renderer's test does. Here: that no
+	# choice of it is in the way, with and without NO_COLOR.
+	for want in -c -c -c=never --color=auto --col=always -color -json -stats --stats -statistics; do
+		accept "usage: ivmctl" "$want" help
+	done
+	NO_COLOR=1 accept "usage: ivmctl" -c=auto help
+}
+
+# Every name that comes out is explained in the manual.
+test_manual()
+{
+	local page word words
+
+	for page in "$TOOL"/*.8; do
+		if command -v mandoc >/dev/null; then
+			mandoc -T lint -W warning "$page" >"$TMP/out" 2>"$TMP/err"
+			rc=$?
+			[[ $rc == 0 && ! -s $TMP/out ]]
+			verdict $? "mandoc: ${page##*/}"
+		else
+			skip "mandoc: ${page##*/}, mandoc is missing"
+		fi
+	done
+
+	# As the tables in attr.c are written.
+	rc=0
+	: >"$TMP/out"
+	: >"$TMP/err"
+	words=0
+	while read -r word; do
+		words=$((words + 1))
+		grep -q "^\.It Cm $word\$" "$TOOL/ivmctl-coupling.8" ||
+			echo "reason $word is not in the manual" >>"$TMP/err"
+	done < <(sed -n 's/^\t\t"\([a-z-]*\)", ".*/\1/p' "$TOOL/attr.c")
+	while read -r word; do
+		words=$((words + 1))
+		grep -q "^\.It Va.*\<$word\>" "$TOOL/ivmctl-port.8" ||
+			echo "counter $word is not in the manual" >>"$TMP/err"
+	done < <(sed -n 's/^\tSTAT([A-Z_]*, "\([a-z_]*\)".*/\1/p' "$TOOL/attr.c")
+	((words > 50)) || echo "only $words names were found in attr.c" >>"$TMP/err"
+	[[ ! -s $TMP/err ]]
+	verdict $? "reasons and counters are in the manual"
+}
+
+# complete_to WANTED WORDS... - the last word is being completed
+complete_to()
+{
+	local want=$1 got
+
+	shift
+	got=$(
+		# shellcheck disable=SC2317
+		ivmctl()
+		{
+			case "$*" in
+			"-j port show")
+				echo '[{"name":"vnet0","state":"running"},{"name":"vnet1","state":"stopped"}]'
+				;;
+			"-j coupling show")
+				echo '[{"name":"lan0","members":[{"name":"vnet0","present":true}],"pairs":[]},{"name":"cross","members":[]}]'
+				;;
+			esac
+		}
+		# shellcheck source=../../tools/ivmctl/ivmctl.bash-completion
+		. "$TOOL/ivmctl.bash-completion"
+		COMP_WORDS=(ivmctl "$@")
+		COMP_CWORD=$#
+		_ivmctl
+		echo "${COMPREPLY[*]}"
+	)
+	rc=0
+	echo "$got" >"$TMP/out"
+	: >"$TMP/err"
+	# shellcheck disable=SC2053 # a pattern
+	[[ $got == $want ]]
+	verdict $? "completion: ivmctl ${*@Q}"
+}
+
+test_completion()
+{
+	complete_to "port coupling address monitor help" ""
+	complete_to "coupling" c
+	complete_to "--json" --j
+	complete_to "show add del help" coupling ""
+	complete_to "vnet0 vnet1" port show ""
+	complete_to "vnet1" -s -n x p s vnet1
+	complete_to "lan0 cross" coupling del ""
+	complete_to "cross" c d lan0 c
+	complete_to "lan0 cross" coupling show ""
+	complete_to "" coupling add ""
+	complete_to "static dynamic" coupling add lan0 ""
+	complete_to "threshold idle park-us bypass port vnet0 vnet1*" coupling add lan0 dynamic ""
+	complete_to "yes no" coupling add lan0 dynamic vnet0 vnet1 bypass ""
+	complete_to "" coupling add lan0 dynamic vnet0 vnet1 idle 3
+	complete_to "vnet0" address show port vnet0
+	complete_to "port" address show ""
+	complete_to "all port coupling help" monitor ""
+	complete_to "" port show vnet0 ""
+	complete_to "" bogus show ""
+}
+
+shopt -s extglob
+build
+echo "TAP version 13"
+
+loaded=0
+[[ ! -e /sys/module/ivshm ]] || loaded=1
+
+# The plan comes first, so the results wait.
+{
+	test_help
+	test_words
+	test_options
+	test_coupling
+	test_objects
+	test_batch
+	test_color
+	test_manual
+	test_completion
+	subtests render_test
+	subtests refusal_test
+} >"$TMP/results"
+
+echo "1..$nr"
+cat "$TMP/results"
+((failed == 0))
