@@ -18,7 +18,8 @@ void ivshm_worker_init(struct ivshm_worker *w,
 	w->run = run;
 	w->priv = priv;
 	init_completion(&w->paused);
-	w->go = false;
+	w->resumed = 0;
+	w->rested = 0;
 }
 
 /*
@@ -57,13 +58,17 @@ static void ivshm_worker_sleep(struct ivshm_worker *w, u64 deadline)
 		ivshm_stats_inc(w->stats, IVSHM_A_STAT_WAKEUPS);
 }
 
-/* In a pause. A worker told to stop leaves it without doing any more work. */
+/*
+ * In a pause.  A worker told to stop leaves it without doing any more work.
+ * The end of a pause is counted, as the next pause may begin before the thread
+ * noticed.
+ */
 static void ivshm_worker_rest(struct ivshm_worker *w)
 {
 	complete(&w->paused);
 	for (;;) {
 		set_current_state(TASK_INTERRUPTIBLE);
-		if (READ_ONCE(w->go) || kthread_should_stop())
+		if (READ_ONCE(w->resumed) != w->rested || kthread_should_stop())
 			break;
 		if (signal_pending(current)) {
 			__set_current_state(TASK_RUNNING);
@@ -73,6 +78,7 @@ static void ivshm_worker_rest(struct ivshm_worker *w)
 		schedule();
 	}
 	__set_current_state(TASK_RUNNING);
+	w->rested++;
 	flush_signals(current);
 }
 
@@ -129,7 +135,8 @@ int ivshm_worker_start(struct ivshm_worker *w, const char *name)
 	set_user_nice(task, task_nice(current));
 
 	reinit_completion(&w->paused);
-	w->go = false;
+	w->resumed = 0;
+	w->rested = 0;
 	w->pending = BIT(IVSHM_WORK_STOP);
 	w->held = true;
 	w->task = task;
@@ -152,7 +159,6 @@ void ivshm_worker_pause(struct ivshm_worker *w)
 	if (!w->task || w->held)
 		return;
 	w->held = true;
-	WRITE_ONCE(w->go, false);
 	ivshm_worker_wake(w, IVSHM_WORK_STOP);
 	while (!wait_for_completion_timeout(&w->paused, HZ / 10))
 		send_sig(SIGKILL, w->task, 1);
@@ -163,7 +169,7 @@ void ivshm_worker_resume(struct ivshm_worker *w)
 	if (!w->task || !w->held)
 		return;
 	w->held = false;
-	WRITE_ONCE(w->go, true);
+	WRITE_ONCE(w->resumed, w->resumed + 1);
 	wake_up_process(w->task);
 }
 

@@ -32,7 +32,8 @@ enum ivshm_work {
  *		with IVSHM_WORK_PARK at the latest, U64_MAX for never
  * @priv:	for @run
  * @paused:	completed each time the worker stops for a pause
- * @go:		the pause may end
+ * @resumed:	pauses that were ended, counted by those who end them
+ * @rested:	and by the thread
  * @held:	paused; for those who pause and resume
  */
 struct ivshm_worker {
@@ -42,7 +43,8 @@ struct ivshm_worker {
 	unsigned long (*run)(void *priv, unsigned long bits, u64 *deadline);
 	void *priv;
 	struct completion paused;
-	bool go;
+	u32 resumed;
+	u32 rested;
 	bool held;
 };
 
