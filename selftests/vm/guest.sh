@@ -170,7 +170,7 @@ guest_start()
 		-machine "q35,usb=off,vmport=off,sata=off,smbus=off,smm=off$machine"
 		-accel kvm -cpu host -smp "$cpus" -m "$mem"
 		-kernel "$IVSHM_GUEST_KERNEL" -initrd "$initrd"
-		-append "console=ttyS0 quiet loglevel=4 panic=-1 mitigations=off nokaslr no5lvl net.ifnames=0 $guest_cmdline"
+		-append "console=ttyS0 quiet loglevel=4 panic=-1 mitigations=off nokaslr no5lvl net.ifnames=0 cryptomgr.notests $guest_cmdline"
 		-serial "file:$dir/console" -device virtio-serial-pci
 		-chardev "pipe,id=agent,path=$dir/agent" -device virtserialport,chardev=agent,name=agent
 		-qmp "unix:$dir/qmp,server=on,wait=off" "${guest_args[@]}" $extra)
