@@ -204,14 +204,9 @@ static int ivshm_gmem_explain(struct ivshm_gmem *gm, u64 hva, bool write)
 	return left ? -EFAULT : -EOPNOTSUPP;
 }
 
-/*
- * Put @n pages from @hva on into the chunk, or the mark for unmirrorable
- * memory if @n is 0.  Returns false if an invalidation came in between.
- */
-static bool ivshm_gmem_publish(struct ivshm_gmem *gm,
-			       struct ivshm_gmem_chunk *chunk,
-			       unsigned long seq, u64 hva, bool write,
-			       struct page **pages, long n)
+bool ivshm_gmem_publish(struct ivshm_gmem *gm, struct ivshm_gmem_chunk *chunk,
+			unsigned long seq, u64 hva, bool write,
+			struct page **pages, long n)
 {
 	unsigned long *entry = &chunk->entry[(hva >> PAGE_SHIFT) %
 					     IVSHM_GMEM_CHUNK_PAGES];

@@ -186,6 +186,14 @@ const struct ivshm_gmem_region *ivshm_gmem_find(struct ivshm_gmem *gm, u64 gpa);
 /* Note a page as missing: -EAGAIN, or -EFAULT if it is known to be bad. */
 int ivshm_gmem_note(struct ivshm_gmem *gm, u64 hva, bool write);
 void ivshm_gmem_forget_bad(struct ivshm_gmem *gm);
+/*
+ * Put @n pages from @hva on into the chunk, or the mark for unmirrorable
+ * memory if @n is 0.  @seq was taken before the pages were.  Returns false if
+ * an invalidation came in between.
+ */
+bool ivshm_gmem_publish(struct ivshm_gmem *gm, struct ivshm_gmem_chunk *chunk,
+			unsigned long seq, u64 hva, bool write,
+			struct page **pages, long n);
 
 /* guest_mem_table.c */
 /* A view without regions. May sleep. Returns NULL without memory. */
