@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash
+#
+# Building the module out of a copy of the sources, so that the tree stays as it
+# is and several kernels' objects do not get into each other's way.
+#
+# Sourced after common.sh.
+
+# build_copy NAME - bring the copy NAME up to date and print where it is. Only
+# what changed is copied, for make to build only that.
+build_copy()
+{
+	local dir file
+
+	dir=$IVSHM_CACHE/build/$(printf '%s' "$IVSHM_TOP" | hash_of)-$1
+	mkdir -p "$dir"
+	cp -au "$IVSHM_TOP/Kbuild" "$IVSHM_TOP/drivers" "$IVSHM_TOP/include" "$dir/" || return 1
+	# Kbuild takes tests by wildcard: what was deleted must not linger.
+	(cd "$dir" && find Kbuild drivers include -name '*.[ch]' ! -name '*.mod.c') |
+		while read -r file; do
+			[ -e "$IVSHM_TOP/$file" ] || rm -f "$dir/$file"
+		done
+	echo "$dir"
+}
+
+# build_module NAME KERNEL_DIR MAKE_ARGS... - what the compiler says goes to
+# standard output
+build_module()
+{
+	local dir kernel_dir=$2
+
+	dir=$(build_copy "$1") || return 1
+	shift 2
+	make -C "$kernel_dir/kdir" M="$dir" -j"$(nproc)" "$@" modules 2>&1
+}
