@@ -146,10 +146,10 @@ static int ivshm_plan_chain(struct ivshm_qp *dst, struct ivshm_scratch *s,
 		got = ivshm_gmem_map(dst->gm, s->seg[i].addr, len, true,
 				     &s->dst[s->nr_dst],
 				     IVSHM_SCRATCH_VECS - s->nr_dst);
-		if (got == -EAGAIN)
-			err = got;
-		else if (got < 0)
+		if (got < 0 && got != -EAGAIN)
 			return got;
+		if (got < 0)
+			err = got;
 		else
 			s->nr_dst += got;
 		s->log[s->nr_log++] = (struct ivshm_vring_seg) {
@@ -357,6 +357,8 @@ u32 ivshm_deliver(struct ivshm_qp *src, struct ivshm_qp *dst,
 	}
 
 	ivshm_copy_all(dst, s);
+	if (READ_ONCE(dst->rx_stalled))
+		WRITE_ONCE(dst->rx_stalled, false);
 
 	spin_lock(&dst->rx_lock);
 	ivshm_vring_push(ring, s->used, s->nr_used);

@@ -95,10 +95,12 @@ bool ivshm_park_open(struct ivshm_qp *qp, struct ivshm_qp *dst, u32 dst_id)
 bool ivshm_park_add(struct ivshm_qp *qp, u32 dst_id, struct ivshm_frame *f)
 {
 	struct ivshm_park *park = ivshm_park_find(qp, dst_id);
+	u32 max = max(1, qp->vq[IVSHM_VQ_TX].ring.num / 2);
 
-	if (!park || qp->nr_parked >= IVSHM_PARK_MAX)
+	if (!park || qp->nr_parked == IVSHM_PARK_MAX || park->nr >= max)
 		return false;
 	list_add_tail(&f->list, &park->frames);
+	park->nr++;
 	qp->nr_parked++;
 	return true;
 }
@@ -118,10 +120,8 @@ void ivshm_park_tidy(struct ivshm_qp *qp)
 static void ivshm_park_empty(struct ivshm_qp *qp, struct ivshm_park *park,
 			     struct list_head *frames)
 {
-	struct ivshm_frame *f;
-
-	list_for_each_entry(f, &park->frames, list)
-		qp->nr_parked--;
+	qp->nr_parked -= park->nr;
+	park->nr = 0;
 	list_splice_tail_init(&park->frames, frames);
 }
 

@@ -16,6 +16,7 @@
 #include "port.h"
 #include "qp.h"
 
+/* See ivshm.h. */
 DEFINE_MUTEX(ivshm_mutex);
 LIST_HEAD(ivshm_ports);
 static u32 ivshm_port_ids;	/* under ivshm_mutex */

@@ -60,8 +60,7 @@ struct ivshm_qp *ivshm_qp_alloc(void)
 	qp->tx_used = kvcalloc(IVSHM_QP_FRAMES, sizeof(*qp->tx_used), GFP_KERNEL_ACCOUNT);
 	qp->segs = kvcalloc(IVSHM_VRING_MAX_SEGS, sizeof(*qp->segs), GFP_KERNEL_ACCOUNT);
 	qp->scratch = ivshm_scratch_alloc();
-	qp->line = kvmalloc(sizeof(struct virtio_net_hdr_mrg_rxbuf) + IVSHM_FRAME_MAX,
-			    GFP_KERNEL_ACCOUNT);
+	qp->line = kvmalloc(IVSHM_LINE_MAX, GFP_KERNEL_ACCOUNT);
 	qp->tap_frame.buf = ivshm_buf_alloc(IVSHM_FRAME_MAX);
 	if (!qp->own_stats || !qp->frames || !qp->parks || !qp->tx_used || !qp->segs ||
 	    !qp->scratch || !qp->line || !qp->tap_frame.buf) {

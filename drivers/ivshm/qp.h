@@ -38,7 +38,10 @@ enum {
 /* Frames and bytes after which a worker looks at its other work. */
 #define IVSHM_TX_WEIGHT		256
 #define IVSHM_TX_WEIGHT_BYTES	SZ_512K
-/* Frames of one queue pair that may wait for their receivers. */
+/*
+ * Frames of one queue pair that may wait for their receivers.  At most half a
+ * transmit ring of them waits for the same one: the others get through.
+ */
 #define IVSHM_PARK_MAX		256
 /* Frames and bytes that may wait for one receiver in kernel buffers. */
 #define IVSHM_BOUNCE_MAX	256
@@ -47,6 +50,8 @@ enum {
 #define IVSHM_FRAME_SEGS	20
 /* Largest frame: 64 KiB of IP behind an Ethernet header with two VLAN tags. */
 #define IVSHM_FRAME_MAX		(ETH_HLEN + 8 + 65535)
+/* The same with the vnet header in front. */
+#define IVSHM_LINE_MAX		(sizeof(struct virtio_net_hdr_mrg_rxbuf) + IVSHM_FRAME_MAX)
 /* Descriptor chains that one frame may be spread over at the receiver. */
 #define IVSHM_RX_CHAINS		1024
 /*
@@ -176,12 +181,14 @@ struct ivshm_vq {
  * struct ivshm_park - frames of a sender that wait for one receiver, in order
  * @dst_id:	whom they wait for; 0: free
  * @frames:	struct ivshm_frame
+ * @nr:		in @frames
  * @wait:	in @on's waiters, under its wait_lock
  * @on:		the receiver's queue pair, a reference; NULL when not registered
  * @self:	the sender
  */
 struct ivshm_park {
 	u32 dst_id;
+	u32 nr;
 	struct list_head frames;
 	struct list_head wait;
 	struct ivshm_qp *on;
@@ -210,6 +217,8 @@ struct ivshm_scratch;
  * @rx_lock:	the receive ring, see above, and:
  * @rx_open:	others may deliver
  * @rx_kick_on:	the guest was asked to notify of receive buffers
+ * @rx_stalled:	a frame waited in vain and none was delivered since; then
+ *		nothing waits any more.  A hint, written without a lock
  * @rx_want:	our own worker waits for receive buffers
  * @tap_in:	frames asked for from the tap since the file was opened, and
  * @tap_done:	those of them delivered or dropped; written by the worker
@@ -237,7 +246,7 @@ struct ivshm_scratch;
  */
 struct ivshm_qp {
 	struct kref ref;
-	struct mutex mutex;
+	struct mutex mutex;		/* ioctls */
 	struct mm_struct *owner;
 	struct ivshm_gmem *gm;
 	u64 features;
@@ -251,17 +260,18 @@ struct ivshm_qp {
 	struct eventfd_ctx *log_ctx;
 	u64 log_base;
 
-	spinlock_t rx_lock;
+	spinlock_t rx_lock;		/* receive ring */
 	bool rx_open;
 	bool rx_kick_on;
+	bool rx_stalled;
 	bool rx_want;
 	u64 tap_in;
 	u64 tap_done;
 
-	spinlock_t wait_lock;
+	spinlock_t wait_lock;		/* waiters */
 	struct list_head waiters;
 
-	spinlock_t bounce_lock;
+	spinlock_t bounce_lock;		/* bounce* */
 	struct list_head bounce;
 	u32 bounce_nr;
 	u32 bounce_bytes;

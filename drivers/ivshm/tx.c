@@ -236,13 +236,18 @@ static bool ivshm_tx_wait(struct ivshm_qp *qp, struct ivshm_frame *f, u64 ns, bo
 	return false;
 }
 
-static void ivshm_tx_park(struct ivshm_qp *qp, struct ivshm_frame *f)
+static void ivshm_tx_park(struct ivshm_qp *qp, struct ivshm_qp *dst, struct ivshm_frame *f)
 {
-	bool limit;
+	bool limit = false;
 
-	if (!ivshm_tx_wait(qp, f, (u64)f->park_us * NSEC_PER_USEC, &limit))
-		ivshm_tx_drop(qp, f, limit ? IVSHM_A_STAT_DROP_PARK_LIMIT :
-					     IVSHM_A_STAT_DROP_FULL);
+	/* A receiver that let one frame wait in vain lets none wait after it. */
+	if (!READ_ONCE(dst->rx_stalled)) {
+		if (ivshm_tx_wait(qp, f, (u64)f->park_us * NSEC_PER_USEC, &limit))
+			return;
+		if (!limit)
+			WRITE_ONCE(dst->rx_stalled, true);
+	}
+	ivshm_tx_drop(qp, f, limit ? IVSHM_A_STAT_DROP_PARK_LIMIT : IVSHM_A_STAT_DROP_FULL);
 }
 
 static void ivshm_tx_count_direct(struct ivshm_qp *qp, struct ivshm_qp *dst,
@@ -305,7 +310,7 @@ static void ivshm_tx_blocked(struct ivshm_qp *qp, struct ivshm_qp *dst,
 		fallthrough;
 	case IVSHM_DELIVER_FULL:
 		list_del(&f->list);
-		ivshm_tx_park(qp, f);
+		ivshm_tx_park(qp, dst, f);
 		return;
 	case IVSHM_DELIVER_BAD_SRC:
 		ivshm_qp_ring_error(qp, IVSHM_VQ_TX);
@@ -371,7 +376,7 @@ static void ivshm_tx_to(struct ivshm_qp *qp, struct ivshm_qp *dst,
 		if (!ivshm_tx_bounce(qp, dst, f) &&
 		    !(ivshm_park_open(qp, dst, f->dst_id) &&
 		      ivshm_tx_bounce(qp, dst, f))) {
-			ivshm_tx_park(qp, f);
+			ivshm_tx_park(qp, dst, f);
 			return;
 		}
 		ivshm_tx_count_direct(qp, dst, f, false);
@@ -472,7 +477,7 @@ static void ivshm_tx_direct(struct ivshm_qp *qp, struct list_head *frames)
 		}
 		if (ivshm_park_busy(qp, id)) {
 			list_del(&f->list);
-			ivshm_tx_park(qp, f);
+			ivshm_tx_park(qp, dst, f);
 			continue;
 		}
 		if (f->path == IVSHM_PATH_HOLD) {

@@ -129,6 +129,7 @@ static bool ivshm_uplink_fetch(struct ivshm_qp *qp)
 static void ivshm_uplink_done(struct ivshm_qp *qp)
 {
 	WRITE_ONCE(qp->tap_held, false);
+	/* After the delivery; whoever sees it also takes wait_lock first. */
 	smp_store_release(&qp->tap_done, qp->tap_done + 1);
 }
 

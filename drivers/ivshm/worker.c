@@ -44,13 +44,11 @@ static void ivshm_worker_sleep(struct ivshm_worker *w, u64 deadline)
 		}
 		if (deadline == U64_MAX) {
 			schedule();
-			slept = true;
 		} else if (!schedule_hrtimeout(&expires, HRTIMER_MODE_ABS)) {
 			set_bit(IVSHM_WORK_PARK, &w->pending);
 			break;
-		} else {
-			slept = true;
 		}
+		slept = true;
 	}
 	__set_current_state(TASK_RUNNING);
 

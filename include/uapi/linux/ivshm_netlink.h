@@ -110,7 +110,8 @@ enum ivshm_attr_port {
 	IVSHM_A_PORT_NAME,		/* string, the interface */
 	IVSHM_A_PORT_IFINDEX,		/* u32 */
 	IVSHM_A_PORT_STATE,		/* u32, enum ivshm_port_state */
-	IVSHM_A_PORT_UPPER,		/* u32, ifindex of the bridge or lower device, absent if none */
+	/* u32, interface index of the bridge or lower device, absent if none */
+	IVSHM_A_PORT_UPPER,
 	IVSHM_A_PORT_COUPLING,		/* string, the coupling it belongs to, absent if none */
 	IVSHM_A_PORT_QUEUES,		/* u32, queue pairs attached */
 	IVSHM_A_PORT_PID,		/* u32, process that owns the first queue pair */
@@ -208,7 +209,7 @@ enum ivshm_reason {
 	IVSHM_REASON_MTU,		/* frame above the receiver's MTU */
 	IVSHM_REASON_OFFLOAD,		/* the receiver cannot take the sender's offloads */
 	IVSHM_REASON_DOWN,		/* an interface or the bridge is down */
-	IVSHM_REASON_MODE,		/* macvtap not in bridge mode, or a bridge mode we cannot judge */
+	IVSHM_REASON_MODE,		/* macvtap not in bridge mode, or what cannot be judged */
 	IVSHM_REASON_CHECKING,		/* rules changed, the verdict is being made anew */
 	IVSHM_REASON_CONFIG,		/* the administrator asked for it */
 	IVSHM_REASON_RING,		/* the guest broke its ring */
