@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: GPL-2.0
+#
+# ivshm: shared memory between the virtual machines of a KVM host.
+# "make help" says what there is.
+
+# Kbuild, when it is asked to build here (M=), reads the file Kbuild instead.
+
+TOP	:= $(patsubst %/,%,$(dir $(abspath $(lastword $(MAKEFILE_LIST)))))
+KDIR	?= /lib/modules/$(shell uname -r)/build
+T	:= $(TOP)/selftests
+
+prefix	?= /usr
+udevdir	?= $(prefix)/lib/udev/rules.d
+INSTALL	?= install
+
+all: modules tools
+
+help:
+	@echo 'Building'
+	@echo '  all            the module and the tool (default)'
+	@echo '  modules        drivers/ivshm/ivshm.ko, for KDIR='
+	@echo '                 ($(KDIR))'
+	@echo '  tools          tools/ivmctl/ivmctl'
+	@echo '  install        both, the udev rule and the manual; DESTDIR= is honoured'
+	@echo '  clean          remove what was built here'
+	@echo '  deps           install the Debian packages that are missing (as root)'
+	@echo 'Trying and testing; never in the kernel of this machine'
+	@echo '  demo           two guests, over a bridge and then through shared memory'
+	@echo '                 (DEMO="--keep" to stay in the machine)'
+	@echo '  vm-shell       a shell in the test machine (VM="--kernel debug" for that one)'
+	@echo '  check          everything, on the stock and the debug kernel'
+	@echo '  check-quick    ring tests in user space, KUnit, style'
+	@echo '  style          sparse, W=1, checkpatch --strict, shellcheck'
+	@echo 'What tests need is kept in ~/.cache/ivshm (IVSHM_CACHE=DIR to put it elsewhere).'
+
+modules: kdir
+	$(MAKE) -C $(KDIR) M=$(TOP) modules
+
+kdir:
+	@[ -e "$(KDIR)/Makefile" ] || { \
+		echo "There are no kernel headers at KDIR=$(KDIR)." >&2; \
+		echo "Install them (Debian: apt-get install linux-headers-\$$(uname -r)), or name" >&2; \
+		echo "others: make KDIR=/lib/modules/VERSION/build. This machine has:" >&2; \
+		for d in /lib/modules/*/build /usr/src/linux-headers-*[0-9]-amd64; do \
+			[ ! -e "$$d/Makefile" ] || echo "  $$d" >&2; \
+		done; \
+		exit 1; \
+	}
+
+tools:
+	$(MAKE) -C $(TOP)/tools/ivmctl
+
+install: kdir all
+	$(MAKE) -C $(KDIR) M=$(TOP) CONFIG_MODULE_SIG_ALL= \
+		$(if $(DESTDIR),INSTALL_MOD_PATH=$(DESTDIR)) DEPMOD=true modules_install
+	@# Kbuild itself would want a System.map, which headers do not have.
+	$(if $(DESTDIR),,depmod -a $$($(MAKE) -s -C $(KDIR) kernelrelease))
+	$(MAKE) -C $(TOP)/tools/ivmctl install DESTDIR=$(DESTDIR) prefix=$(prefix)
+	$(INSTALL) -D -m 0644 $(TOP)/tools/60-ivshm.rules $(DESTDIR)$(udevdir)/60-ivshm.rules
+
+deps:
+	@$(T)/deps
+
+demo:
+	@$(T)/demo/demo $(DEMO)
+
+vm-shell:
+	@$(T)/vm/run --shell $(VM)
+
+check:
+	@$(T)/check
+
+check-quick:
+	@$(T)/check --quick
+
+style:
+	@$(T)/style
+
+clean:
+	@[ ! -e "$(KDIR)/Makefile" ] || $(MAKE) -C $(KDIR) M=$(TOP) clean
+	$(MAKE) -C $(TOP)/tools/ivmctl clean
+	$(MAKE) -C $(T)/vring clean
+
+.PHONY: all help modules kdir tools install deps demo vm-shell check check-quick style clean
