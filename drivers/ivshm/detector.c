@@ -69,6 +69,14 @@ static void frame_touch(struct ivshm_pair *pair, unsigned long now)
  * Static couplings
  */
 
+/* Behind what is still in the receiver's tap from before the coupling. */
+static void decide_joined(struct ivshm_pair *pair, struct ivshm_decision *d)
+{
+	d->pair = pair;
+	d->path = unlikely(READ_ONCE(pair->fresh)) ? IVSHM_PATH_HOLD :
+						     IVSHM_PATH_DIRECT;
+}
+
 static void decide_crossover(struct ivshm_member *member,
 			     struct ivshm_decision *d)
 {
@@ -77,8 +85,7 @@ static void decide_crossover(struct ivshm_member *member,
 	d->dst = rcu_dereference(peer->port);
 	if (!d->dst)
 		return;
-	d->path = IVSHM_PATH_DIRECT;
-	d->pair = &member->pair[peer->index];
+	decide_joined(&member->pair[peer->index], d);
 }
 
 static void decide_static(struct ivshm_port *src, struct ivshm_member *member,
@@ -112,9 +119,8 @@ static void decide_static(struct ivshm_port *src, struct ivshm_member *member,
 	peer = rcu_dereference(dst->member);
 	if (!peer || peer->coupling != coupling)
 		return;
-	d->path = IVSHM_PATH_DIRECT;
 	d->dst = dst;
-	d->pair = &member->pair[peer->index];
+	decide_joined(&member->pair[peer->index], d);
 }
 
 /*
@@ -168,7 +174,7 @@ static enum ivshm_reason frame_verdict(const struct detector_frame *f)
 	if (f->member->coupling->bypass)
 		return IVSHM_REASON_NONE;
 	if (READ_ONCE(pair->gen) != f->gen) {
-		/* Pairs with the release in ivshm_detector_check(). */
+		/* Pairs with the release in check_pair(). */
 		checked = smp_load_acquire(&pair->checked);
 		reason = checked == f->gen ? READ_ONCE(pair->verdict) :
 					     IVSHM_REASON_CHECKING;
@@ -335,6 +341,9 @@ void ivshm_detector_joined(struct ivshm_port *src, struct ivshm_pair *pair,
 			break;
 	if (i == coupling->nr)
 		return;
+
+	if (READ_ONCE(pair->fresh))
+		WRITE_ONCE(pair->fresh, false);
 
 	spin_lock(&coupling->lock);
 	if (pair->state == IVSHM_PAIR_JOINING) {
