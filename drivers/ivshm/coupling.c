@@ -159,12 +159,15 @@ static void coupling_bind(struct ivshm_member *member, struct ivshm_port *port)
 			continue;
 		pair_forget(&member->pair[i]);
 		pair_forget(&peer->pair[member->index]);
-		if (coupling->type == IVSHM_COUPLING_STATIC)
+		if (coupling->type == IVSHM_COUPLING_STATIC) {
+			WRITE_ONCE(member->pair[i].fresh, true);
+			WRITE_ONCE(peer->pair[member->index].fresh, true);
 			pair_set_both(member, peer, IVSHM_PAIR_COUPLED,
 				      IVSHM_REASON_STATIC);
-		else
-			pair_set_both(member, peer, IVSHM_PAIR_UPLINK,
-				      IVSHM_REASON_NO_TRAFFIC);
+			continue;
+		}
+		pair_set_both(member, peer, IVSHM_PAIR_UPLINK,
+			      IVSHM_REASON_NO_TRAFFIC);
 	}
 	coupling_follow(coupling, coupling->type == IVSHM_COUPLING_STATIC ?
 			IVSHM_REASON_STATIC : IVSHM_REASON_NO_TRAFFIC);

@@ -33,6 +33,8 @@ struct ivshm_pair_stats {
  *		anywhere with READ_ONCE()
  * @reason:	enum ivshm_reason for @state; like @state
  * @verdict:	enum ivshm_reason that the bridge's rules gave, for @checked
+ * @fresh:	static: joined, but nobody knows yet whether the receiver's tap
+ *		still has frames of the time before; written without a lock
  * @want:	somebody waits for a verdict; written without a lock
  * @note:	enum ivshm_reason why single frames took the uplink although
  *		the pair is coupled; written without a lock
@@ -53,6 +55,7 @@ struct ivshm_pair {
 	u8 reason;
 	u8 verdict;
 	u8 note;
+	bool fresh;
 	bool want;
 	u64 gen;
 	u64 checked;

@@ -77,8 +77,9 @@ void ivshm_detector_decide(struct ivshm_port *src, const u8 *hdr, u32 hdr_len,
 /*
  * The worker of @src reports that everything that was in the tap queue of the
  * receiver when the pair began to join has been consumed (@done), or that it
- * gave up waiting: the pair goes on to COUPLED, or back to UPLINK, where it
- * stays for a second.  Under RCU; @pair need not be valid any more.
+ * gave up waiting: a dynamic pair goes on to COUPLED, or back to UPLINK, where
+ * it stays for a second; a static one has no uplink and goes direct either way.
+ *  Under RCU; @pair need not be valid any more.
  */
 void ivshm_detector_joined(struct ivshm_port *src, struct ivshm_pair *pair,
 			   bool done);

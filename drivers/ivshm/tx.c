@@ -412,8 +412,8 @@ static void ivshm_tx_to(struct ivshm_qp *qp, struct ivshm_qp *dst,
 }
 
 /*
- * A pair is joining: @f goes direct, or waits, or it and those behind it for
- * the same receiver stay on the uplink because its time is over.
+ * A pair is joining: @f goes direct, or waits, or it waited long enough and is
+ * decided anew with those behind it for the same receiver.
  */
 static void ivshm_tx_hold(struct ivshm_qp *qp, struct ivshm_qp *dst,
 			  struct list_head *frames, struct ivshm_frame *f)
@@ -434,9 +434,9 @@ static void ivshm_tx_hold(struct ivshm_qp *qp, struct ivshm_qp *dst,
 	ivshm_detector_joined(qp->port, f->pair, false);
 	list_for_each_entry_from(f, frames, list) {
 		if (f->dst_id == id) {
-			f->path = IVSHM_PATH_UPLINK;
 			f->deadline = 0;
 			f->target = 0;
+			ivshm_tx_decide(qp, f);
 		}
 	}
 }
@@ -691,16 +691,27 @@ void ivshm_tx_dispatch(struct ivshm_qp *qp, struct list_head *frames)
 	ivshm_park_tidy(qp);
 }
 
-/* Read the headers of a chain whose segments are in @seg. Read section. */
+/* Read and check the headers of a chain with segments @seg. Read section. */
 static int ivshm_tx_headers(struct ivshm_qp *qp, struct ivshm_frame *f,
 			    const struct ivshm_vring_seg *seg, u32 nr)
 {
+	bool le = qp->vq[IVSHM_VQ_TX].ring.le;
+	u32 at;
+	u8 doff;
 	int err;
 
 	f->copy_len = min_t(u32, f->len, IVSHM_FRAME_COPY);
 	err = ivshm_segs_read(qp->gm, seg, nr, 0, &f->raw, sizeof(f->raw));
 	if (!err)
 		err = ivshm_segs_read(qp->gm, seg, nr, qp->hdr_len, f->copy, f->copy_len);
+	if (err)
+		return err;
+	at = ivshm_vnet_check(f, le);
+	if (!at)
+		return 0;
+	err = ivshm_segs_read(qp->gm, seg, nr, qp->hdr_len + at, &doff, sizeof(doff));
+	if (!err)
+		ivshm_vnet_check_tcp(f, le, doff);
 	return err;
 }
 
@@ -727,6 +738,7 @@ static int ivshm_tx_fetch_long(struct ivshm_qp *qp, struct list_head *frames)
 	struct ivshm_vring *ring = &qp->vq[IVSHM_VQ_TX].ring;
 	struct ivshm_vring_chain chain;
 	struct ivshm_frame *f;
+	u32 at;
 	int err;
 
 	ivshm_gmem_read_lock(qp->gm);
@@ -760,7 +772,9 @@ static int ivshm_tx_fetch_long(struct ivshm_qp *qp, struct list_head *frames)
 	}
 	f->copy_len = min_t(u32, f->len, IVSHM_FRAME_COPY);
 	memcpy(f->copy, f->buf->data, f->copy_len);
-	ivshm_vnet_check(f, ring->le);
+	at = ivshm_vnet_check(f, ring->le);
+	if (at)
+		ivshm_vnet_check_tcp(f, ring->le, f->buf->data[at]);
 	f->buf->hdr = f->hdr;
 	ivshm_qp_count(qp, IVSHM_A_STAT_BOUNCED);
 	list_add_tail(&f->list, frames);
@@ -823,7 +837,6 @@ static int ivshm_tx_fetch(struct ivshm_qp *qp, struct list_head *frames, u32 *by
 				err = -ENOSPC;
 			break;
 		}
-		ivshm_vnet_check(f, ring->le);
 		*bytes += f->len;
 		list_move_tail(&f->list, frames);
 	}

@@ -44,9 +44,12 @@ void ivshm_bufs_free(struct list_head *bufs);
 
 /*
  * Check @f->raw against the frame's length and first bytes; fills in @f->hdr,
- * @f->plain and @f->gso_len.
+ * @f->plain and @f->gso_len.  For a frame to be segmented it returns where in
+ * the frame the length of its TCP header is; ivshm_vnet_check_tcp() with that
+ * byte finishes the check.  Else 0.
  */
-void ivshm_vnet_check(struct ivshm_frame *f, bool le);
+u32 ivshm_vnet_check(struct ivshm_frame *f, bool le);
+void ivshm_vnet_check_tcp(struct ivshm_frame *f, bool le, u8 doff);
 /* Whether a device with @features can take a frame with header @hdr. */
 bool ivshm_vnet_fits(const struct virtio_net_hdr *hdr, netdev_features_t features);
 /*

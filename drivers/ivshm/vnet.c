@@ -28,14 +28,12 @@ static __be16 ivshm_vnet_protocol(const struct ivshm_frame *f)
 	return f->copy_len < VLAN_ETH_HLEN ? 0 : eth->h_vlan_encapsulated_proto;
 }
 
-void ivshm_vnet_check(struct ivshm_frame *f, bool le)
+u32 ivshm_vnet_check(struct ivshm_frame *f, bool le)
 {
 	u32 start = __virtio16_to_cpu(le, f->raw.csum_start);
 	u32 offset = __virtio16_to_cpu(le, f->raw.csum_offset);
-	u32 size = __virtio16_to_cpu(le, f->raw.gso_size);
 	u8 gso = f->raw.gso_type & ~VIRTIO_NET_HDR_GSO_ECN;
 	__be16 protocol;
-	u32 headers;
 
 	memset(&f->hdr, 0, sizeof(f->hdr));
 	f->gso_len = f->len;
@@ -43,32 +41,39 @@ void ivshm_vnet_check(struct ivshm_frame *f, bool le)
 
 	if (f->raw.flags & VIRTIO_NET_HDR_F_NEEDS_CSUM) {
 		if (start < ETH_HLEN || start + offset + sizeof(__sum16) > f->len)
-			return;
+			return 0;
 		f->hdr.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM;
 		f->hdr.csum_start = f->raw.csum_start;
 		f->hdr.csum_offset = f->raw.csum_offset;
 	}
-
-	if (gso != VIRTIO_NET_HDR_GSO_NONE) {
-		protocol = ivshm_vnet_protocol(f);
-		headers = start + sizeof(struct tcphdr);
-		if (gso != VIRTIO_NET_HDR_GSO_TCPV4 && gso != VIRTIO_NET_HDR_GSO_TCPV6)
-			return;
-		if (protocol != (gso == VIRTIO_NET_HDR_GSO_TCPV4 ? htons(ETH_P_IP) :
-								   htons(ETH_P_IPV6)))
-			return;
-		/* A device is asked to segment what it also checksums. */
-		if (!f->hdr.flags || offset != offsetof(struct tcphdr, check))
-			return;
-		if (!size || headers > f->len)
-			return;
-		f->hdr.gso_type = f->raw.gso_type;
-		f->hdr.gso_size = f->raw.gso_size;
-		f->hdr.hdr_len = __cpu_to_virtio16(le, headers);
-		f->gso_len = min(f->len, headers + size);
-	} else if (f->raw.gso_type) {
-		return;
+	if (!f->raw.gso_type) {
+		f->plain = true;
+		return 0;
 	}
+
+	/* A device is asked to segment only what it also checksums. */
+	if (gso != VIRTIO_NET_HDR_GSO_TCPV4 && gso != VIRTIO_NET_HDR_GSO_TCPV6)
+		return 0;
+	protocol = ivshm_vnet_protocol(f);
+	if (protocol != (gso == VIRTIO_NET_HDR_GSO_TCPV4 ? htons(ETH_P_IP) :
+							   htons(ETH_P_IPV6)))
+		return 0;
+	if (!f->hdr.flags || offset != offsetof(struct tcphdr, check) ||
+	    !f->raw.gso_size || start + sizeof(struct tcphdr) > f->len)
+		return 0;
+	return start + offsetof(struct tcphdr, ack_seq) + sizeof(__be32);
+}
+
+void ivshm_vnet_check_tcp(struct ivshm_frame *f, bool le, u8 doff)
+{
+	u32 headers = __virtio16_to_cpu(le, f->raw.csum_start) + (doff >> 4) * 4;
+
+	if (doff >> 4 < sizeof(struct tcphdr) / 4 || headers > f->len)
+		return;
+	f->hdr.gso_type = f->raw.gso_type;
+	f->hdr.gso_size = f->raw.gso_size;
+	f->hdr.hdr_len = __cpu_to_virtio16(le, headers);
+	f->gso_len = min(f->len, headers + __virtio16_to_cpu(le, f->raw.gso_size));
 	f->plain = true;
 }
 
