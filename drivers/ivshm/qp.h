@@ -29,6 +29,10 @@ enum {
 	IVSHM_VQ_MAX,
 };
 
+/* After so many misses of the receiver's memory a frame takes a kernel buffer. */
+#define IVSHM_MISSES		3
+/* Receive buffers whose memory is brought in ahead, once some was missing. */
+#define IVSHM_PREFAULT		256
 /* How long a flow waits for its frames in the receiver's tap. Nanoseconds. */
 #define IVSHM_HOLD_NS		(20 * NSEC_PER_MSEC)
 /* Frames taken from a transmit ring, or delivered to one receiver, at once. */

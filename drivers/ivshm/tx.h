@@ -2,10 +2,10 @@
 /*
  * The transmit side: what a queue pair's worker does with the guest's frames.
  *
- *   tx_fetch   take a batch of chains, check and copy headers
- *   tx_direct  decide each, deliver runs for one receiver    (RCU, no sleep)
- *   tx_rest    uplink, flooding, faults, conversions         (may sleep)
- *   tx_complete publish the chains of frames that are done
+ *   tx.c         take a batch of chains, check and copy headers; later publish
+ *                the chains of frames that are done
+ *   tx_direct.c  decide each, deliver runs for one receiver   (does not sleep)
+ *   tx_rest.c    uplink, flooding, faults, conversions             (may sleep)
  *
  * A frame whose receiver is full waits in a park of that receiver (park.c) and
  * comes back through the same steps.
@@ -15,10 +15,13 @@
 
 #include <linux/netdev_features.h>
 #include <linux/types.h>
+#include <linux/ivshm_netlink.h>
 
 struct ivshm_buf;
 struct ivshm_frame;
+struct ivshm_gmem;
 struct ivshm_qp;
+struct ivshm_vring_seg;
 struct list_head;
 struct virtio_net_hdr;
 
@@ -28,9 +31,24 @@ unsigned long ivshm_tx_work(struct ivshm_qp *qp);
 void ivshm_tx_dispatch(struct ivshm_qp *qp, struct list_head *frames);
 /* Done with @f, which is in no list: its chain is to be completed. */
 void ivshm_tx_done(struct ivshm_qp *qp, struct ivshm_frame *f);
+/* The same for a frame that is lost, with the counter that says why. */
+void ivshm_tx_drop(struct ivshm_qp *qp, struct ivshm_frame *f,
+		   enum ivshm_attr_stat why);
+/*
+ * One look at each frame that is to go direct.  On return @frames holds, in
+ * order, what needs to sleep: other paths, faults, buffers, and what comes
+ * behind such a frame for the same receiver.
+ */
+void ivshm_tx_direct(struct ivshm_qp *qp, struct list_head *frames);
 /* Publish completed chains and interrupt if the guest wants it. */
 void ivshm_tx_complete(struct ivshm_qp *qp);
 
+/* Bytes of a chain: @len from offset @skip on. In a read section. */
+int ivshm_segs_read(struct ivshm_gmem *gm, const struct ivshm_vring_seg *seg,
+		    u32 nr, u32 skip, void *to, u32 len);
+/* The same for the worker's own guest; faults, and may sleep. */
+int ivshm_segs_copy(struct ivshm_qp *qp, const struct ivshm_vring_seg *seg,
+		    u32 nr, u32 skip, void *to, u32 len);
 /*
  * Copy the frame, without its vnet header, to @to (room for IVSHM_FRAME_MAX
  * bytes).  The worker's own guest; may sleep. 0, -EFAULT, -EINTR or -ESRCH.

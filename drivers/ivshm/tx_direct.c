@@ -1,0 +1,348 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Deciding and sending direct: what does not sleep; see tx.h. */
+#include <linux/ktime.h>
+
+#include "coupling.h"
+#include "deliver.h"
+#include "detector.h"
+#include "port.h"
+#include "qp.h"
+#include "tx.h"
+
+/* Whose frames are these? Fills in the decision; under RCU. */
+static void ivshm_tx_decide(struct ivshm_qp *qp, struct ivshm_frame *f)
+{
+	struct ivshm_decision d = { .path = IVSHM_PATH_UPLINK };
+	struct ivshm_port *port = qp->port;
+
+	if (port)
+		ivshm_detector_decide(port, f->copy, f->copy_len, f->len, f->gso_len, &d);
+	if (!f->plain && (d.path == IVSHM_PATH_DIRECT || d.path == IVSHM_PATH_HOLD ||
+			  d.path == IVSHM_PATH_FLOOD))
+		d.path = ivshm_port_isolated(port) ? IVSHM_PATH_DROP : IVSHM_PATH_UPLINK;
+
+	f->path = d.path;
+	f->dst = d.dst;
+	f->pair = d.pair;
+	f->dst_id = d.dst ? d.dst->id : 0;
+	f->park_us = d.park_us;
+}
+
+/*
+ * Has the receiver consumed what was in its tap when the pair began to join?
+ * The queue is looked at before the position: a frame on its way from one to
+ * the other counts twice rather than not at all.
+ */
+static bool ivshm_tx_drained(struct ivshm_qp *dst, struct ivshm_frame *f)
+{
+	u32 queued = ivshm_uplink_queued(dst);
+	u64 in, done;
+
+	smp_rmb();	/* pairs with smp_wmb() in ivshm_uplink_fetch() */
+	done = READ_ONCE(dst->tap_done);
+	in = READ_ONCE(dst->tap_in);
+	if (!queued && done == in)
+		return true;
+	if (!f->target) {
+		f->target = in + queued;
+		return false;
+	}
+	return done >= f->target;
+}
+
+/*
+ * Let @f wait in the park of its receiver, opened before; false if it waited
+ * long enough or, with *@full, if there is no room.
+ */
+static bool ivshm_tx_wait(struct ivshm_qp *qp, struct ivshm_frame *f, u64 ns, bool *full)
+{
+	u64 now = ktime_get_ns();
+
+	*full = false;
+	if (!f->deadline) {
+		f->deadline = now + ns;
+		ivshm_qp_count(qp, IVSHM_A_STAT_PARKED);
+	} else if (now >= f->deadline) {
+		return false;
+	}
+	if (qp->stopping)
+		return false;
+	if (ivshm_park_add(qp, f->dst_id, f))
+		return true;
+	*full = true;
+	return false;
+}
+
+static void ivshm_tx_park(struct ivshm_qp *qp, struct ivshm_qp *dst, struct ivshm_frame *f)
+{
+	bool limit = false;
+
+	/* A receiver that let one frame wait in vain lets none wait after it. */
+	if (!READ_ONCE(dst->rx_stalled)) {
+		if (ivshm_tx_wait(qp, f, (u64)f->park_us * NSEC_PER_USEC, &limit))
+			return;
+		if (!limit)
+			WRITE_ONCE(dst->rx_stalled, true);
+	}
+	ivshm_tx_drop(qp, f, limit ? IVSHM_A_STAT_DROP_PARK_LIMIT : IVSHM_A_STAT_DROP_FULL);
+}
+
+static void ivshm_tx_count_direct(struct ivshm_qp *qp, struct ivshm_qp *dst,
+				  struct ivshm_frame *f, bool delivered)
+{
+	ivshm_qp_count(qp, IVSHM_A_STAT_TX_DIRECT_FRAMES);
+	ivshm_qp_count_n(qp, IVSHM_A_STAT_TX_DIRECT_BYTES, f->len);
+	if (f->pair) {
+		this_cpu_inc(f->pair->stats->frames);
+		this_cpu_add(f->pair->stats->bytes, f->len);
+	}
+	if (!delivered)
+		return;
+	ivshm_qp_count(dst, IVSHM_A_STAT_RX_DIRECT_FRAMES);
+	ivshm_qp_count_n(dst, IVSHM_A_STAT_RX_DIRECT_BYTES, f->len);
+	ivshm_qp_count_n(qp, IVSHM_A_STAT_COPIED_BYTES, f->len);
+}
+
+/* Collect, from @f on, what is left in @frames for the same receiver. */
+static u32 ivshm_tx_run(struct list_head *frames, struct ivshm_frame *f,
+			netdev_features_t features, struct ivshm_frame **run)
+{
+	u32 id = f->dst_id, n = 0;
+
+	list_for_each_entry_from(f, frames, list) {
+		if (f->dst_id != id)
+			continue;
+		if (f->path != IVSHM_PATH_DIRECT || f->want ||
+		    !ivshm_vnet_fits(&f->hdr, features) || !list_empty(&f->bufs))
+			break;
+		run[n++] = f;
+		if (n == IVSHM_BATCH)
+			break;
+	}
+	return n;
+}
+
+/*
+ * The receiver's memory is not there.  Its worker brings it in meanwhile; a
+ * frame that misses too often, or for too long, is left there in a kernel buffer
+ * and is not lost for it: the guest did have buffers.
+ */
+static void ivshm_tx_missed(struct ivshm_qp *qp, struct ivshm_qp *dst, struct ivshm_frame *f)
+{
+	struct list_head *before = f->list.prev;
+	bool limit;
+
+	ivshm_park_open(qp, dst, f->dst_id);
+	ivshm_worker_wake(&dst->worker, IVSHM_WORK_FAULT);
+	if (++f->misses < IVSHM_MISSES) {
+		list_del(&f->list);
+		if (ivshm_tx_wait(qp, f, (u64)f->park_us * NSEC_PER_USEC, &limit))
+			return;
+		list_add(&f->list, before);
+		f->misses = IVSHM_MISSES;
+	}
+	f->want = IVSHM_WANT_LINEAR;
+}
+
+/*
+ * The frame in front cannot be delivered just now, and so none of those behind
+ * it for the same receiver.  Either it is given up here or they all wait.
+ */
+static void ivshm_tx_blocked(struct ivshm_qp *qp, struct ivshm_qp *dst,
+			     struct ivshm_frame *f, enum ivshm_delivery why)
+{
+	switch (why) {
+	case IVSHM_DELIVER_MISS_SRC:
+		f->want = IVSHM_WANT_FAULT;
+		return;
+	case IVSHM_DELIVER_USER_SRC:
+	case IVSHM_DELIVER_USER_DST:
+		f->want = IVSHM_WANT_LINEAR;
+		return;
+	case IVSHM_DELIVER_MISS_DST:
+		ivshm_tx_missed(qp, dst, f);
+		return;
+	case IVSHM_DELIVER_FULL:
+		list_del(&f->list);
+		ivshm_tx_park(qp, dst, f);
+		return;
+	case IVSHM_DELIVER_BAD_SRC:
+		ivshm_qp_ring_error(qp, IVSHM_VQ_TX);
+		list_del(&f->list);
+		ivshm_tx_drop(qp, f, IVSHM_A_STAT_DROP_MALFORMED);
+		return;
+	case IVSHM_DELIVER_TOO_BIG:
+		list_del(&f->list);
+		ivshm_tx_drop(qp, f, IVSHM_A_STAT_DROP_TOO_BIG);
+		return;
+	case IVSHM_DELIVER_BROKEN:
+	default:
+		list_del(&f->list);
+		ivshm_tx_drop(qp, f, IVSHM_A_STAT_DROP_NO_PEER);
+		return;
+	}
+}
+
+/* Frames that must take a kernel buffer to @dst. False: not possible now. */
+static bool ivshm_tx_bounce(struct ivshm_qp *qp, struct ivshm_qp *dst,
+			    struct ivshm_frame *f)
+{
+	struct ivshm_buf *buf = f->buf;
+	LIST_HEAD(bufs);
+
+	/* Converted: those go, and the original is not needed any more. */
+	if (!list_empty(&f->bufs))
+		return ivshm_bounce(dst, &f->bufs);
+
+	list_add(&buf->list, &bufs);
+	if (!ivshm_bounce(dst, &bufs))
+		return false;
+	f->buf = NULL;
+	return true;
+}
+
+/*
+ * Send what can be sent to the receiver of @f right away, @f first.
+ * Frames dealt with leave @frames.
+ */
+static void ivshm_tx_to(struct ivshm_qp *qp, struct ivshm_qp *dst,
+			struct list_head *frames, struct ivshm_frame *f)
+{
+	netdev_features_t features = ivshm_uplink_features(dst);
+	struct ivshm_frame *run[IVSHM_BATCH];
+	bool arm = false, fits = ivshm_vnet_fits(&f->hdr, features);
+	enum ivshm_delivery why;
+	u32 n, done, i;
+
+	/* Nothing overtakes what waits in a kernel buffer. */
+	if (f->misses >= IVSHM_MISSES || !fits || !list_empty(&f->bufs) ||
+	    READ_ONCE(dst->bounce_nr)) {
+		if (!fits && list_empty(&f->bufs)) {
+			f->want = IVSHM_WANT_CONVERT;
+			f->features = features;
+			return;
+		}
+		if (!f->buf && list_empty(&f->bufs)) {
+			f->want = IVSHM_WANT_LINEAR;
+			return;
+		}
+		list_del(&f->list);
+		if (!ivshm_tx_bounce(qp, dst, f) &&
+		    !(ivshm_park_open(qp, dst, f->dst_id) &&
+		      ivshm_tx_bounce(qp, dst, f))) {
+			ivshm_tx_park(qp, dst, f);
+			return;
+		}
+		ivshm_tx_count_direct(qp, dst, f, false);
+		ivshm_tx_done(qp, f);
+		return;
+	}
+
+	n = ivshm_tx_run(frames, f, features, run);
+	while (n) {
+		done = ivshm_deliver(qp, dst, run, n, arm, false, &why);
+		for (i = 0; i < done; i++) {
+			list_del(&run[i]->list);
+			ivshm_tx_count_direct(qp, dst, run[i], true);
+			ivshm_tx_done(qp, run[i]);
+		}
+		n -= done;
+		memmove(run, run + done, n * sizeof(*run));
+		if (!n)
+			return;
+		if (why == IVSHM_DELIVER_MORE)
+			continue;
+		if (why == IVSHM_DELIVER_USER_DST)
+			run[0]->misses = IVSHM_MISSES;
+		if (why == IVSHM_DELIVER_FULL && !arm) {
+			/* Once more: we are woken now, and the guest notifies. */
+			ivshm_park_open(qp, dst, f->dst_id);
+			arm = true;
+			continue;
+		}
+		ivshm_tx_blocked(qp, dst, run[0], why);
+		return;
+	}
+}
+
+/*
+ * A pair is joining: @f goes direct, or waits, or it waited long enough and is
+ * decided anew with those behind it for the same receiver.
+ */
+static void ivshm_tx_hold(struct ivshm_qp *qp, struct ivshm_qp *dst,
+			  struct list_head *frames, struct ivshm_frame *f)
+{
+	u32 id = f->dst_id;
+	bool limit;
+
+	ivshm_park_open(qp, dst, id);
+	if (!ivshm_park_busy(qp, IVSHM_PARK_UPLINK) && ivshm_tx_drained(dst, f)) {
+		ivshm_detector_joined(qp->port, f->pair, true);
+		f->path = IVSHM_PATH_DIRECT;
+		return;
+	}
+	list_del(&f->list);
+	if (ivshm_tx_wait(qp, f, IVSHM_HOLD_NS, &limit))
+		return;
+	list_add(&f->list, frames);
+	ivshm_detector_joined(qp->port, f->pair, false);
+	list_for_each_entry_from(f, frames, list) {
+		if (f->dst_id == id) {
+			f->deadline = 0;
+			f->target = 0;
+			ivshm_tx_decide(qp, f);
+		}
+	}
+}
+
+void ivshm_tx_direct(struct ivshm_qp *qp, struct list_head *frames)
+{
+	struct ivshm_frame *f, *next;
+	struct ivshm_qp *dst;
+	LIST_HEAD(left);
+
+	rcu_read_lock();
+	list_for_each_entry(f, frames, list) {
+		ivshm_tx_decide(qp, f);
+		f->want = IVSHM_WANT_NOTHING;
+	}
+
+	while ((f = list_first_entry_or_null(frames, struct ivshm_frame, list))) {
+		u32 id = f->dst_id;
+
+		if (f->path != IVSHM_PATH_DIRECT && f->path != IVSHM_PATH_HOLD) {
+			list_move_tail(&f->list, &left);
+			continue;
+		}
+		dst = rcu_dereference(f->dst->qp);
+		if (!dst) {
+			/* Stopped a moment ago: what does the detector say now? */
+			ivshm_tx_decide(qp, f);
+			if (f->path == IVSHM_PATH_DIRECT || f->path == IVSHM_PATH_HOLD) {
+				list_del(&f->list);
+				ivshm_tx_drop(qp, f, IVSHM_A_STAT_DROP_NO_PEER);
+			}
+			continue;
+		}
+		if (ivshm_park_busy(qp, id)) {
+			list_del(&f->list);
+			ivshm_tx_park(qp, dst, f);
+			continue;
+		}
+		if (f->path == IVSHM_PATH_HOLD) {
+			ivshm_tx_hold(qp, dst, frames, f);
+			continue;
+		}
+		ivshm_tx_to(qp, dst, frames, f);
+		if (list_first_entry_or_null(frames, struct ivshm_frame, list) != f)
+			continue;
+		if (!f->want)
+			continue;
+		/* It must sleep; all behind it for the same receiver follow it. */
+		list_for_each_entry_safe_from(f, next, frames, list)
+			if (f->dst_id == id)
+				list_move_tail(&f->list, &left);
+	}
+	rcu_read_unlock();
+	list_splice(&left, frames);
+}

@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Sending what needs to sleep: uplink, flooding, conversions; see tx.h. */
+#include <linux/slab.h>
+
+#include "coupling.h"
+#include "deliver.h"
+#include "detector.h"
+#include "port.h"
+#include "qp.h"
+#include "tx.h"
+
+/* References to the queue pairs of all other running members; their number. */
+static u32 ivshm_tx_peers(struct ivshm_port *port, struct ivshm_qp **dst)
+{
+	struct ivshm_member *self;
+	u32 i, n = 0;
+
+	rcu_read_lock();
+	self = rcu_dereference(port->member);
+	for (i = 0; self && i < self->coupling->nr; i++) {
+		struct ivshm_member *m = &self->coupling->member[i];
+		struct ivshm_port *peer = rcu_dereference(m->port);
+
+		if (m == self || !peer)
+			continue;
+		dst[n] = rcu_dereference(peer->qp);
+		if (dst[n] && ivshm_qp_tryget(dst[n]))
+			n++;
+	}
+	rcu_read_unlock();
+	return n;
+}
+
+/* To all other running members of a static coupling. May sleep. */
+static int ivshm_tx_flood(struct ivshm_qp *qp, struct ivshm_frame *f)
+{
+	struct ivshm_qp **dst;
+	u32 n = 0, i, sent = 0;
+	LIST_HEAD(bufs);
+	int err;
+
+	err = ivshm_frame_linearise(qp, f);
+	if (err)
+		return err;
+	dst = kcalloc(IVSHM_MEMBERS_MAX, sizeof(*dst), GFP_KERNEL_ACCOUNT);
+	if (!dst)
+		return -ENOMEM;
+
+	n = ivshm_tx_peers(qp->port, dst);
+	for (i = 0; i < n; i++) {
+		netdev_features_t features;
+		bool ok;
+
+		rcu_read_lock();
+		features = ivshm_uplink_features(dst[i]);
+		rcu_read_unlock();
+		err = ivshm_vnet_convert(qp, f->buf, features, &bufs);
+		/* Open under RCU means that its worker is there to be woken. */
+		rcu_read_lock();
+		ok = !err && ivshm_bounce(dst[i], &bufs);
+		rcu_read_unlock();
+		if (ok) {
+			sent++;
+		} else {
+			ivshm_qp_count(qp, err ? IVSHM_A_STAT_DROP_OFFLOAD :
+						 IVSHM_A_STAT_DROP_FULL);
+			ivshm_bufs_free(&bufs);
+		}
+		ivshm_qp_put(dst[i]);
+	}
+	kfree(dst);
+
+	if (sent) {
+		ivshm_qp_count(qp, IVSHM_A_STAT_TX_DIRECT_FRAMES);
+		ivshm_qp_count_n(qp, IVSHM_A_STAT_TX_DIRECT_BYTES, f->len);
+		ivshm_qp_count_n(qp, IVSHM_A_STAT_TX_FLOODED, sent - 1);
+	} else if (!n) {
+		ivshm_qp_count(qp, IVSHM_A_STAT_DROP_NO_PEER);
+	}
+	return 0;
+}
+
+/* By the uplink. 0 when @f is dealt with, else as ivshm_frame_read(). */
+static int ivshm_tx_uplink(struct ivshm_qp *qp, struct ivshm_frame *f)
+{
+	int err = -EAGAIN;
+
+	if (!ivshm_park_busy(qp, IVSHM_PARK_UPLINK))
+		err = ivshm_uplink_send(qp, f);
+	switch (err) {
+	case 0:
+		ivshm_qp_count(qp, IVSHM_A_STAT_TX_UPLINK_FRAMES);
+		ivshm_qp_count_n(qp, IVSHM_A_STAT_TX_UPLINK_BYTES, f->len);
+		break;
+	case -EAGAIN:
+		/* As long as it takes, like vhost-net: the guest's queue fills. */
+		f->deadline = U64_MAX;
+		f->dst_id = IVSHM_PARK_UPLINK;
+		if (!qp->stopping && ivshm_park_open(qp, NULL, f->dst_id) &&
+		    ivshm_park_add(qp, f->dst_id, f))
+			return 0;
+		fallthrough;
+	case -EIO:
+		ivshm_qp_count(qp, IVSHM_A_STAT_DROP_UPLINK);
+		break;
+	default:
+		return err;
+	}
+	ivshm_tx_done(qp, f);
+	return 0;
+}
+
+/* What @f waits for that may sleep. 0, or why not as ivshm_frame_read(). */
+static int ivshm_tx_prepare(struct ivshm_qp *qp, struct ivshm_frame *f)
+{
+	int err;
+
+	switch (f->want) {
+	case IVSHM_WANT_FAULT:
+		return ivshm_gmem_fault(qp->gm);
+	case IVSHM_WANT_LINEAR:
+		return ivshm_frame_linearise(qp, f);
+	case IVSHM_WANT_CONVERT:
+		err = ivshm_frame_linearise(qp, f);
+		if (err)
+			return err;
+		err = ivshm_vnet_convert(qp, f->buf, f->features, &f->bufs);
+		return err;
+	default:
+		return 0;
+	}
+}
+
+/*
+ * The part that may sleep. Frames dealt with leave @frames; the others are to
+ * be decided again. -EINTR: the worker is asked to pause.
+ */
+static int ivshm_tx_rest(struct ivshm_qp *qp, struct list_head *frames)
+{
+	struct ivshm_frame *f, *next;
+	int err;
+
+	list_for_each_entry_safe(f, next, frames, list) {
+		list_del(&f->list);
+		switch (f->path) {
+		case IVSHM_PATH_UPLINK:
+			/* Frames that wait for this address go first, once. */
+			if (qp->nr_parked && !f->flushed) {
+				f->flushed = true;
+				list_add_tail(&f->list, &next->list);
+				if (ivshm_park_release(qp, f))
+					return 0;
+				list_del(&f->list);
+			}
+			err = ivshm_tx_uplink(qp, f);
+			break;
+		case IVSHM_PATH_FLOOD:
+			err = ivshm_tx_flood(qp, f);
+			if (!err)
+				ivshm_tx_done(qp, f);
+			break;
+		case IVSHM_PATH_DROP:
+			ivshm_tx_drop(qp, f, IVSHM_A_STAT_DROP_NO_PEER);
+			err = 0;
+			break;
+		default:
+			err = ivshm_tx_prepare(qp, f);
+			if (!err)
+				list_add_tail(&f->list, &next->list);
+			break;
+		}
+		switch (err) {
+		case 0:
+			break;
+		case -EINTR:
+			list_add_tail(&f->list, &next->list);
+			return err;
+		case -EFAULT:
+			ivshm_qp_ring_error(qp, IVSHM_VQ_TX);
+			ivshm_tx_drop(qp, f, IVSHM_A_STAT_DROP_MALFORMED);
+			break;
+		case -EINVAL:
+			ivshm_tx_drop(qp, f, IVSHM_A_STAT_DROP_OFFLOAD);
+			break;
+		default:
+			ivshm_tx_drop(qp, f, IVSHM_A_STAT_DROP_MEMORY);
+			break;
+		}
+	}
+	return 0;
+}
+
+void ivshm_tx_dispatch(struct ivshm_qp *qp, struct list_head *frames)
+{
+	while (!list_empty(frames)) {
+		ivshm_tx_direct(qp, frames);
+		if (ivshm_tx_rest(qp, frames) == -EINTR) {
+			list_splice_tail_init(frames, &qp->redo);
+			ivshm_worker_wake(&qp->worker, IVSHM_WORK_TX);
+		}
+	}
+	ivshm_park_tidy(qp);
+}
