@@ -81,7 +81,7 @@ static void ivshm_tx_park(struct ivshm_qp *qp, struct ivshm_qp *dst, struct ivsh
 	if (!READ_ONCE(dst->rx_stalled)) {
 		if (ivshm_tx_wait(qp, f, (u64)f->park_us * NSEC_PER_USEC, &limit))
 			return;
-		if (!limit)
+		if (!limit && !qp->stopping)
 			WRITE_ONCE(dst->rx_stalled, true);
 	}
 	ivshm_tx_drop(qp, f, limit ? IVSHM_A_STAT_DROP_PARK_LIMIT : IVSHM_A_STAT_DROP_FULL);
@@ -256,7 +256,7 @@ static void ivshm_tx_to(struct ivshm_qp *qp, struct ivshm_qp *dst,
 			run[0]->misses = IVSHM_MISSES;
 		if (why == IVSHM_DELIVER_FULL && !arm) {
 			/* Once more: we are woken now, and the guest notifies. */
-			ivshm_park_open(qp, dst, f->dst_id);
+			ivshm_park_open(qp, dst, run[0]->dst_id);
 			arm = true;
 			continue;
 		}

@@ -160,7 +160,8 @@ static int ivshm_tx_rest(struct ivshm_qp *qp, struct list_head *frames)
 				ivshm_tx_done(qp, f);
 			break;
 		case IVSHM_PATH_DROP:
-			ivshm_tx_drop(qp, f, IVSHM_A_STAT_DROP_NO_PEER);
+			ivshm_tx_drop(qp, f, f->plain ? IVSHM_A_STAT_DROP_NO_PEER :
+							IVSHM_A_STAT_DROP_OFFLOAD);
 			err = 0;
 			break;
 		default:

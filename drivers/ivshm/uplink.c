@@ -31,7 +31,8 @@ netdev_features_t ivshm_uplink_features(struct ivshm_qp *qp)
 		struct socket *sock = READ_ONCE(qp->vq[IVSHM_VQ_RX].sock);
 		struct tap_dev *tap;
 
-		if (!sock)
+		/* Once closed, a grace period passes before the tap may go. */
+		if (!sock || !READ_ONCE(qp->rx_open))
 			return 0;
 		tap = rcu_dereference(container_of(sock, struct tap_queue, sock)->tap);
 		return tap ? READ_ONCE(tap->tap_features) : 0;
@@ -133,8 +134,8 @@ static void ivshm_uplink_done(struct ivshm_qp *qp)
 	smp_store_release(&qp->tap_done, qp->tap_done + 1);
 }
 
-/* A member of a static coupling gets nothing from its tap but what was there. */
-static bool ivshm_uplink_discards(struct ivshm_qp *qp)
+/* @held: frames in hand that count with those in the tap's queue. */
+static void ivshm_uplink_isolate(struct ivshm_qp *qp, u32 held)
 {
 	bool isolated;
 
@@ -143,9 +144,20 @@ static bool ivshm_uplink_discards(struct ivshm_qp *qp)
 	rcu_read_unlock();
 
 	if (isolated && !qp->isolated)
-		qp->tap_skip = ivshm_uplink_queued(qp) + 1;
+		qp->tap_skip = ivshm_uplink_queued(qp) + held;
 	qp->isolated = isolated;
-	if (!isolated)
+}
+
+void ivshm_uplink_look(struct ivshm_qp *qp)
+{
+	ivshm_uplink_isolate(qp, 0);
+}
+
+/* A member of a static coupling gets nothing from its tap but what was there. */
+static bool ivshm_uplink_discards(struct ivshm_qp *qp)
+{
+	ivshm_uplink_isolate(qp, 1);
+	if (!qp->isolated)
 		return false;
 	if (!qp->tap_skip)
 		return true;
