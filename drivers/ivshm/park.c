@@ -95,7 +95,8 @@ bool ivshm_park_open(struct ivshm_qp *qp, struct ivshm_qp *dst, u32 dst_id)
 bool ivshm_park_add(struct ivshm_qp *qp, u32 dst_id, struct ivshm_frame *f)
 {
 	struct ivshm_park *park = ivshm_park_find(qp, dst_id);
-	u32 max = max(1, qp->vq[IVSHM_VQ_TX].ring.num / 2);
+	u32 max = dst_id == IVSHM_PARK_UPLINK ? IVSHM_PARK_MAX :
+		  max(1, qp->vq[IVSHM_VQ_TX].ring.num / 2);
 
 	if (!park || qp->nr_parked == IVSHM_PARK_MAX || park->nr >= max)
 		return false;

@@ -229,6 +229,12 @@ unsigned long ivshm_tx_work(struct ivshm_qp *qp)
 	}
 
 	for (round = 0; round < IVSHM_TX_WEIGHT / IVSHM_BATCH; round++) {
+		/* Nothing is lost for want of room in the tap: the ring fills. */
+		if (qp->nr_parked > IVSHM_PARK_MAX - IVSHM_BATCH &&
+		    ivshm_park_busy(qp, IVSHM_PARK_UPLINK)) {
+			ivshm_tx_complete(qp);
+			return 0;
+		}
 		err = ivshm_tx_fetch(qp, &frames, &bytes);
 		if (err == -ENOSPC && list_empty(&frames))
 			err = ivshm_tx_fetch_long(qp, &frames);
