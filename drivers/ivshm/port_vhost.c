@@ -350,6 +350,11 @@ static long ivshm_net_set_backend(struct ivshm_qp *qp, u32 index, int fd)
 		fput(file);
 		return 0;
 	}
+	/* A tap without an interface, or one that went; as vhost-net. */
+	if (vfs_poll(file, NULL) & EPOLLERR) {
+		fput(file);
+		return -EINVAL;
+	}
 	ivshm_vq_stop(qp, index);
 	err = ivshm_vq_run(qp, index, file, sock);
 	if (err) {
