@@ -10,14 +10,17 @@
  *    |   2 ivshm_vring (rx, tx)                                   |
  *    ivshm_gmem (mirror of the VMM's memory)              ivshm_pair (n * n)
  *
- * - A queue pair (port_vhost.c) is owned by its file and freed when the last
- *   reference goes; others reach it through ivshm_port.qp under RCU.
+ * - A queue pair (qp.c; ioctls in port_vhost.c, its taps in backend.c) is owned
+ *   by its file and freed when the last reference goes; others reach it
+ *   through ivshm_port.qp under RCU.
  * - A port (port.c) comes with the first NET_SET_BACKEND that names its
  *   netdev and goes when neither the netdev nor a queue pair holds it.
  * - A coupling (coupling.c) is made and deleted by netlink; its members take
  *   ports as they begin to run.
  * - The worker (worker.c) takes frames from the transmit ring (tx.c), asks the
- *   detector (detector.c) and delivers (deliver.c) or uses the tap (uplink.c).
+ *   detector (tx_direct.c, detector.c) and delivers (deliver.c) or uses the tap
+ *   (tx_rest.c, uplink.c).  Frames that must wait are parked (park.c), or left
+ *   with the receiver in kernel buffers (bounce.c).
  *
  * Lock order, outermost first:
  *   ivshm_qp.mutex        ioctls of one open file

@@ -51,7 +51,7 @@ static int port_put(struct sk_buff *skb, const struct ivshm_port *port)
 
 	if (nla_put_string(skb, IVSHM_A_PORT_NAME, port->name) ||
 	    port_put_dev(skb, port) ||
-	    nla_put_u32(skb, IVSHM_A_PORT_STATE, READ_ONCE(port->state)) ||
+	    nla_put_u32(skb, IVSHM_A_PORT_STATE, ivshm_port_shown_state(port)) ||
 	    nla_put_u32(skb, IVSHM_A_PORT_QUEUES,
 			rcu_access_pointer(port->qp) ? 1 : 0) ||
 	    nla_put_u32(skb, IVSHM_A_PORT_PID, port->pid) ||

@@ -58,6 +58,18 @@ struct ivshm_port *ivshm_port_find(const struct net *net, const char *name)
 	return NULL;
 }
 
+enum ivshm_port_state ivshm_port_shown_state(const struct ivshm_port *port)
+{
+	enum ivshm_port_state state = READ_ONCE(port->state);
+	const struct ivshm_qp *qp = rcu_dereference(port->qp);
+
+	if (state == IVSHM_PORT_RUNNING && qp &&
+	    (READ_ONCE(qp->vq[IVSHM_VQ_RX].ring.broken) ||
+	     READ_ONCE(qp->vq[IVSHM_VQ_TX].ring.broken)))
+		return IVSHM_PORT_BROKEN;
+	return state;
+}
+
 void ivshm_port_kick(struct ivshm_port *port)
 {
 	struct ivshm_qp *qp;

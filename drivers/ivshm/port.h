@@ -70,6 +70,9 @@ extern struct list_head ivshm_ports;
 /* The port of that name in @net, or NULL. Called with ivshm_mutex held; no reference. */
 struct ivshm_port *ivshm_port_find(const struct net *net, const char *name);
 
+/* The state as it is shown: a ring in error counts. Under RCU. */
+enum ivshm_port_state ivshm_port_shown_state(const struct ivshm_port *port);
+
 /* Have the workers of @port look at their work again. Any context, RCU or a reference. */
 void ivshm_port_kick(struct ivshm_port *port);
 
