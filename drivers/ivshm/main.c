@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /* ivshm: virtual machines on one host coupled through shared memory. */
+#include <linux/build_bug.h>
 #include <linux/init.h>
+#include <linux/kconfig.h>
 #include <linux/module.h>
 
 #include "addr.h"
@@ -11,6 +13,9 @@
 
 #define CREATE_TRACE_POINTS
 #include "trace.h"
+
+/* Counters are read in one piece, and vnet headers pass as they are. */
+static_assert(IS_ENABLED(CONFIG_64BIT) && !IS_ENABLED(CONFIG_CPU_BIG_ENDIAN));
 
 static int __init ivshm_init(void)
 {
