@@ -325,12 +325,15 @@ static int walk_table(const struct ivshm_vring *vr, struct vring_walk *walk,
 	u32 steps;
 	int err;
 
-	if (!vr->indirect || ref->flags & VRING_DESC_F_NEXT || !count ||
+	if (!vr->indirect || ref->flags & VRING_DESC_F_NEXT ||
 	    ref->len % sizeof(struct vring_desc) || count > VRING_TABLE_MAX ||
 	    ref->addr + ref->len - 1 < ref->addr)
 		return -EINVAL;
 
-	/* A chain without a loop has no more steps than the table entries. */
+	/*
+	 * A chain without a loop has no more steps than the table has entries,
+	 * and one in an empty table does not end either.
+	 */
 	for (steps = 0; steps < count; steps++) {
 		if (i < first || i - first >= have) {
 			first = i;
@@ -363,7 +366,7 @@ static int walk_ring(const struct ivshm_vring *vr, struct vring_walk *walk,
 	u32 steps;
 	int err;
 
-	/* A chain without a loop has no more steps than the ring entries. */
+	/* A chain without a loop has no more steps than the ring has entries. */
 	for (steps = 0; steps < vr->num; steps++) {
 		if (i >= vr->num)
 			return -EINVAL;

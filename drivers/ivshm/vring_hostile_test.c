@@ -126,6 +126,8 @@ struct abuse {
 	u32 len;
 	u16 flags;
 	u32 features;
+	/* Is it so good that the table is looked at? */
+	u32 reads;
 };
 
 static void indirect_abuse(struct kunit *test)
@@ -142,9 +144,9 @@ static void indirect_abuse(struct kunit *test)
 		{ "also NEXT", MOCK_TABLE, 16, D_INDIRECT | D_NEXT,
 		  ALL_FEATURES },
 		{ "no memory", MOCK_GPA + MOCK_SIZE, 16, D_INDIRECT,
-		  ALL_FEATURES },
+		  ALL_FEATURES, 1 },
 		{ "memory ends", MOCK_GPA + MOCK_SIZE - 16, 64, D_INDIRECT,
-		  ALL_FEATURES },
+		  ALL_FEATURES, 1 },
 		{ "addresses end", -16ULL, 32, D_INDIRECT, ALL_FEATURES },
 		{ "not negotiated", MOCK_TABLE, 16, D_INDIRECT, MOCK_LE },
 	};
@@ -160,20 +162,21 @@ static void indirect_abuse(struct kunit *test)
 		mock_desc(&r->m, 2, 0x1000, 5, 0, 0);
 		mock_offer(&r->m, 1);
 		expect_broken(test, abuse[i].why);
-		KUNIT_EXPECT_LE_MSG(test, r->m.reads, 1, "%s", abuse[i].why);
+		KUNIT_EXPECT_EQ_MSG(test, r->m.reads, abuse[i].reads, "%s",
+				    abuse[i].why);
 	}
 }
 
 static void indirect_entries(struct kunit *test)
 {
 	static const struct abuse abuse[] = {
-		{ "nested", MOCK_TABLE, 16, D_INDIRECT, ALL_FEATURES },
+		{ "nested", MOCK_TABLE, 16, D_INDIRECT, ALL_FEATURES, 1 },
 		{ "nested WRITE", MOCK_TABLE, 16, D_INDIRECT | D_WRITE,
-		  ALL_FEATURES },
+		  ALL_FEATURES, 1 },
 		{ "nested, more", MOCK_TABLE, 16, D_INDIRECT | D_NEXT,
-		  ALL_FEATURES },
-		{ "next is outside", 0x1000, 5, D_NEXT, ALL_FEATURES },
-		{ "address wraps", -4ULL, 5, 0, ALL_FEATURES },
+		  ALL_FEATURES, 1 },
+		{ "next is outside", 0x1000, 5, D_NEXT, ALL_FEATURES, 1 },
+		{ "address wraps", -4ULL, 5, 0, ALL_FEATURES, 1 },
 	};
 	struct mock_ring *r;
 	u32 i;
@@ -188,6 +191,8 @@ static void indirect_entries(struct kunit *test)
 		mock_desc(&r->m, 0, MOCK_TABLE, 64, D_INDIRECT, 0);
 		mock_offer(&r->m, 0);
 		expect_broken(test, abuse[i].why);
+		KUNIT_EXPECT_LE_MSG(test, r->chain.nr_desc, 2, "%s",
+				    abuse[i].why);
 	}
 }
 

@@ -75,6 +75,18 @@ static void start(struct kunit *test)
 	mock_ring_push(r, 3, 0);
 	KUNIT_EXPECT_EQ(test, mock_used_idx(&r->m), 41);
 	KUNIT_EXPECT_EQ(test, mock_used_id(&r->m, 40), 3);
+
+	/*
+	 * Who served the ring before may have left a signal undone: the first
+	 * one is not suppressed, nor is the first after another start.
+	 */
+	mock_set_used_event(&r->m, 1000);
+	KUNIT_EXPECT_TRUE(test, ivshm_vring_should_signal(&r->vr));
+	mock_ring_push(r, 3, 0);
+	KUNIT_EXPECT_FALSE(test, ivshm_vring_should_signal(&r->vr));
+	ivshm_vring_start(&r->vr, 51);
+	mock_ring_push(r, 3, 0);
+	KUNIT_EXPECT_TRUE(test, ivshm_vring_should_signal(&r->vr));
 }
 
 /* Taking buffers */

@@ -30,7 +30,9 @@ typedef __u64 u64;
 
 /* These order atomic accesses only, which all of those to the ring are. */
 #define smp_mb()	__atomic_thread_fence(__ATOMIC_SEQ_CST)
+/* Pairs with smp_wmb() */
 #define smp_rmb()	__atomic_thread_fence(__ATOMIC_ACQUIRE)
+/* Pairs with smp_rmb() */
 #define smp_wmb()	__atomic_thread_fence(__ATOMIC_RELEASE)
 
 #define PAGE_SHIFT	12

@@ -241,29 +241,34 @@ static void scribble32(u64 gpa, u32 val)
 	WRITE_ONCE(*p, val);
 }
 
-/* Mostly good values, some out of bounds: the walk gets far before it ends. */
-static void scribble_desc(u64 gpa, u32 count, u64 *state)
+/*
+ * Mostly good values, some out of bounds: the walk gets far before it ends.
+ * Descriptor @i keeps DESC_ADDR(i) in the upper half of its address, unless it
+ * leads to the table.
+ */
+static void scribble_desc(u64 gpa, u32 i, u32 count, u64 *state)
 {
 	u32 n = random_next(state);
+	bool good = n & 0xf0;
 
 	switch (n % 4) {
 	case 0:
-		scribble32(gpa + 8, n & 0xf0 ? n >> 16 & 0x3f0 : n >> 2);
+		scribble32(gpa + 8, good ? n >> 16 & 0x3f0 : n >> 2);
 		break;
 	case 1:
-		scribble16(gpa + 12, n & 0xf0 ? n >> 16 & VRING_DESC_F_NEXT :
-				     n >> 16);
+		scribble16(gpa + 12, good ? n >> 16 & 3 : n >> 16);
 		break;
 	case 2:
-		scribble16(gpa + 14, n & 0xf0 ? n >> 16 & (count - 1) :
-				     n >> 16);
+		scribble16(gpa + 14, good ? (n >> 16) % count : n >> 16);
 		break;
 	case 3:
-		if (n & 0xf0)
-			mock_write_desc(&r.m, gpa, MOCK_TABLE, 16 * TABLE_ENTRIES,
-					VRING_DESC_F_INDIRECT, 0);
+		if (i < NUM ? n & 0x700 : good)
+			mock_write_desc(&r.m, gpa, DESC_ADDR(i) + (n >> 12), 64,
+					n >> 16 & 3, (n >> 18) % count);
 		else
-			scribble32(gpa, n);
+			mock_write_desc(&r.m, gpa, MOCK_TABLE,
+					16 * TABLE_ENTRIES,
+					VRING_DESC_F_INDIRECT, 0);
 		break;
 	}
 }
@@ -273,18 +278,18 @@ static void *scribbler(void *arg)
 	u64 state = (uintptr_t)arg;
 
 	while (!READ_ONCE(stop)) {
-		u32 n = random_next(&state);
+		u32 n = random_next(&state), i;
 
 		switch (n % 8) {
 		default:
-			scribble_desc(r.m.desc + 16 * ((n >> 8) % NUM), NUM,
-				      &state);
+			i = (n >> 8) % NUM;
+			scribble_desc(r.m.desc + 16 * i, i, NUM, &state);
 			break;
 		case 3:
 		case 4:
-			scribble_desc(MOCK_TABLE +
-				      16 * ((n >> 8) % TABLE_ENTRIES),
-				      32, &state);
+			i = (n >> 8) % TABLE_ENTRIES;
+			scribble_desc(MOCK_TABLE + 16 * i, NUM + i,
+				      TABLE_ENTRIES, &state);
 			break;
 		case 5:
 			scribble16(r.m.avail + 4 + 2 * ((n >> 8) % NUM),
@@ -307,21 +312,28 @@ static void *scribbler(void *arg)
 /* Does the chain agree with itself?  The guest wrote all of it. */
 static void check_chain(void)
 {
+	u32 nr = r.chain.nr_out + r.chain.nr_in;
+	u64 first = r.segs[0].addr;
 	u64 out = 0, in = 0;
 	u32 i;
 
 	if (r.chain.head >= NUM)
 		fail("head %u", r.chain.head);
-	if (r.chain.nr_out + r.chain.nr_in > IVSHM_VRING_MAX_SEGS)
+	/* No descriptor of length zero, no table: the first is the head. */
+	if (nr && nr == r.chain.nr_desc && first >= DESC_ADDR(0) &&
+	    first < DESC_ADDR(NUM) && first >> 32 != DESC_ADDR(r.chain.head) >> 32)
+		fail("head %u, but a segment of another: %llx", r.chain.head,
+		     first);
+	if (nr > IVSHM_VRING_MAX_SEGS)
 		fail("%u + %u segments", r.chain.nr_out, r.chain.nr_in);
 	for (i = 0; i < r.chain.nr_out; i++)
 		out += r.segs[i].len;
-	for (; i < r.chain.nr_out + r.chain.nr_in; i++)
+	for (; i < nr; i++)
 		in += r.segs[i].len;
 	if (out != r.chain.out_len || in != r.chain.in_len)
 		fail("lengths %llu %llu, not %u %u", out, in, r.chain.out_len,
 		     r.chain.in_len);
-	for (i = 0; i < r.chain.nr_out + r.chain.nr_in; i++)
+	for (i = 0; i < nr; i++)
 		if (!r.segs[i].len || r.segs[i].addr + r.segs[i].len <
 				      r.segs[i].addr)
 			fail("segment %u: %llx + %x", i, r.segs[i].addr,
@@ -339,8 +351,8 @@ static void hostile(void)
 		fail("cannot map");
 	for (i = 0; i < NUM; i++) {
 		mock_desc(&r.m, i, DESC_ADDR(i), 64, 0, (i + 1) % NUM);
-		mock_write_desc(&r.m, MOCK_TABLE + 16 * i, DESC_ADDR(i), 64, 0,
-				(i + 1) % TABLE_ENTRIES);
+		mock_write_desc(&r.m, MOCK_TABLE + 16 * i, DESC_ADDR(NUM + i),
+				64, 0, (i + 1) % TABLE_ENTRIES);
 	}
 	mock_ring_start(&r, 0);
 	pthread_create(&tmr, NULL, timer, NULL);

@@ -10,6 +10,8 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
+#define __printf(a, b)	__attribute__((format(printf, a, b)))
+
 #define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
 
 struct kunit {
@@ -32,9 +34,9 @@ struct kunit_suite {
 };
 
 void kunit_register(struct kunit_suite *suite);
-void kunit_fail(struct kunit *test, const char *file, int line,
-		const char *what, long long left, long long right,
-		const char *fmt, ...) __attribute__((format(printf, 7, 8)));
+void __printf(7, 8) kunit_fail(struct kunit *test, const char *file, int line,
+			       const char *what, long long left,
+			       long long right, const char *fmt, ...);
 
 /* A test allocates once. */
 static inline void *kunit_kzalloc(struct kunit *test, size_t size, int gfp)
