@@ -157,7 +157,7 @@ struct ivshm_coupling_config {
 	u32 threshold;
 	u32 idle;
 	u32 park_us;
-	bool bypass;
+	u8 bypass;
 	u32 given;
 	u32 nr;
 	struct ivshm_coupling_place *member;

@@ -75,6 +75,11 @@ static int config_check_options(const struct ivshm_coupling_config *cfg,
 				    "park_us must be at most 1000000 microseconds");
 		return -EINVAL;
 	}
+	if (cfg->given & BIT(IVSHM_A_COUPLING_BYPASS) && cfg->bypass > 1) {
+		NL_SET_ERR_MSG_ATTR(extack, config_attr(cfg, IVSHM_A_COUPLING_BYPASS),
+				    "bypass must be 0 or 1");
+		return -EINVAL;
+	}
 	return 0;
 }
 

@@ -151,6 +151,12 @@ static void spoil_park(struct ivshm_coupling_config *config)
 	config->given = BIT(IVSHM_A_COUPLING_PARK_US);
 }
 
+static void spoil_bypass(struct ivshm_coupling_config *config)
+{
+	config->bypass = 2;
+	config->given = BIT(IVSHM_A_COUPLING_BYPASS);
+}
+
 static void spoil_static_threshold(struct ivshm_coupling_config *config)
 {
 	config->type = IVSHM_COUPLING_STATIC;
@@ -189,6 +195,7 @@ static const struct config_case config_cases[] = {
 	{ "threshold", spoil_threshold, -EINVAL, IVSHM_A_COUPLING_THRESHOLD },
 	{ "idle", spoil_idle, -EINVAL, IVSHM_A_COUPLING_IDLE },
 	{ "park", spoil_park, -EINVAL, IVSHM_A_COUPLING_PARK_US },
+	{ "bypass", spoil_bypass, -EINVAL, IVSHM_A_COUPLING_BYPASS },
 	{ "static threshold", spoil_static_threshold, -EINVAL,
 	  IVSHM_A_COUPLING_THRESHOLD },
 	{ "static idle", spoil_static_idle, -EINVAL, IVSHM_A_COUPLING_IDLE },

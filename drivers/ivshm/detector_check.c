@@ -47,6 +47,9 @@ static void check_pair(const struct ivshm_bridge_rules *rules,
 	WRITE_ONCE(pair->gen, reason ? 0 : gen);
 	/* The verdict goes with it; pairs with frame_verdict(). */
 	smp_store_release(&pair->checked, gen);
+	/* A yes waits for a frame that makes use of it. */
+	if (!reason && pair->state == IVSHM_PAIR_UPLINK)
+		reason = IVSHM_REASON_NO_TRAFFIC;
 	if (reason && rcu_access_pointer(src->port) &&
 	    rcu_access_pointer(dst->port))
 		ivshm_coupling_pair_set(src, dst->index, IVSHM_PAIR_UPLINK,

@@ -19,15 +19,16 @@ static const struct nla_policy members_policy[IVSHM_A_COUPLING_MEMBER + 1] = {
 	[IVSHM_A_COUPLING_MEMBER] = NLA_POLICY_NESTED(member_policy),
 };
 
+/* Ranges are for coupling_config.c, which says what they are. */
 static const struct nla_policy new_policy[IVSHM_A_COUPLING_BYPASS + 1] = {
 	[IVSHM_A_COUPLING_NAME] = { .type = NLA_NUL_STRING,
 				    .len = IVSHM_NAME_MAX - 1 },
-	[IVSHM_A_COUPLING_TYPE] = NLA_POLICY_MAX(NLA_U32, IVSHM_COUPLING_DYNAMIC),
+	[IVSHM_A_COUPLING_TYPE] = { .type = NLA_U32 },
 	[IVSHM_A_COUPLING_MEMBERS] = NLA_POLICY_NESTED(members_policy),
 	[IVSHM_A_COUPLING_THRESHOLD] = { .type = NLA_U32 },
 	[IVSHM_A_COUPLING_IDLE] = { .type = NLA_U32 },
 	[IVSHM_A_COUPLING_PARK_US] = { .type = NLA_U32 },
-	[IVSHM_A_COUPLING_BYPASS] = NLA_POLICY_MAX(NLA_U8, 1),
+	[IVSHM_A_COUPLING_BYPASS] = { .type = NLA_U8 },
 };
 
 static const struct nla_policy name_policy[IVSHM_A_COUPLING_NAME + 1] = {
