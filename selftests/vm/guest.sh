@@ -20,6 +20,7 @@
 #     --ram anon|memfd|file:PATH     what backs it (default anon)
 #     --cpus N                       processors (default 1)
 #     --files DIR                    these files too, at the guest's root
+#     --append "ARGS"                more of its kernel's command line
 #     --extra "ARGS"                 more arguments of QEMU
 #   guest_wait NAME... [SECONDS]   until the guests can run commands
 #   guest_run [-t S] NAME CMD      run a shell command line, print what it
@@ -136,6 +137,7 @@ guest_start()
 		--ram) ram=$2 ;;
 		--cpus) cpus=$2 ;;
 		--files) files=$2 ;;
+		--append) guest_cmdline+=" $2" ;;
 		--extra) extra=$2 ;;
 		*) echo "guest_start: what is $1?" >&2; return 2 ;;
 		esac
