@@ -27,6 +27,7 @@ struct ivshm_scratch {
 	u32 nr_dst;
 	u32 nr_used;
 	u32 bytes;
+	u32 descs;
 	struct ivshm_plan plan[IVSHM_BATCH];
 	struct kvec src[IVSHM_SCRATCH_VECS];
 	struct kvec dst[IVSHM_SCRATCH_VECS];
@@ -183,6 +184,7 @@ static enum ivshm_delivery ivshm_plan_dst(struct ivshm_qp *dst,
 			goto undo;
 		}
 		popped++;
+		s->descs += chain.nr_desc;
 		if (chain.nr_out || !chain.in_len) {
 			why = ivshm_deliver_dst_error(dst, -EINVAL);
 			goto undo;
@@ -231,7 +233,7 @@ static enum ivshm_delivery ivshm_plan_frame(struct ivshm_qp *src, struct ivshm_q
 	u32 nr_src = s->nr_src;
 	enum ivshm_delivery why;
 
-	if (s->bytes >= IVSHM_BATCH_BYTES)
+	if (s->bytes >= IVSHM_BATCH_BYTES || s->descs >= IVSHM_BATCH_DESCS)
 		return IVSHM_DELIVER_MORE;
 	why = ivshm_plan_src(src, dst, s, p, f);
 	if (why == IVSHM_DELIVERED) {
@@ -336,6 +338,7 @@ u32 ivshm_deliver(struct ivshm_qp *src, struct ivshm_qp *dst,
 	s->nr_used = 0;
 	s->nr_log = 0;
 	s->bytes = 0;
+	s->descs = 0;
 
 	ivshm_gmem_read_lock2(src->gm, dst->gm);
 	spin_lock(&dst->rx_lock);

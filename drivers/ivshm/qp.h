@@ -37,6 +37,8 @@ enum {
 #define IVSHM_HOLD_NS		(20 * NSEC_PER_MSEC)
 /* Frames taken from a transmit ring, or delivered to one receiver, at once. */
 #define IVSHM_BATCH		64
+/* Descriptors looked at in one read section, a chain more or less. */
+#define IVSHM_BATCH_DESCS	4096
 /* Bytes copied in one read section of guest memory, a frame more or less. */
 #define IVSHM_BATCH_BYTES	SZ_128K
 /* Frames and bytes after which a worker looks at its other work. */

@@ -151,7 +151,7 @@ static int ivshm_tx_fetch(struct ivshm_qp *qp, struct list_head *frames, u32 *by
 	struct ivshm_vring *ring = &qp->vq[IVSHM_VQ_TX].ring;
 	struct ivshm_vring_chain chain;
 	struct ivshm_frame *f;
-	u32 n;
+	u32 n, descs = 0;
 	int err;
 
 	ivshm_gmem_read_lock(qp->gm);
@@ -161,7 +161,8 @@ static int ivshm_tx_fetch(struct ivshm_qp *qp, struct list_head *frames, u32 *by
 		goto unlock;
 	ivshm_vring_disable_kick(ring);
 
-	for (n = 0; n < IVSHM_BATCH && *bytes < IVSHM_TX_WEIGHT_BYTES; n++) {
+	for (n = 0; n < IVSHM_BATCH && descs < IVSHM_BATCH_DESCS &&
+	     *bytes < IVSHM_TX_WEIGHT_BYTES; n++) {
 		f = list_first_entry_or_null(&qp->free, struct ivshm_frame, list);
 		if (!f) {
 			err = -ENOBUFS;
@@ -171,6 +172,9 @@ static int ivshm_tx_fetch(struct ivshm_qp *qp, struct list_head *frames, u32 *by
 		if (err)
 			break;
 		ivshm_tx_reset(f, &chain, qp->hdr_len);
+		/* Descriptors are work, too, however little is behind them. */
+		*bytes += chain.nr_desc * sizeof(struct vring_desc);
+		descs += chain.nr_desc;
 		if (chain.nr_in) {
 			/* A queue the guest only writes to, virtio 1.2 section 5.1.6. */
 			ring->broken = true;
