@@ -174,6 +174,7 @@ static void coupling_bind(struct ivshm_member *member, struct ivshm_port *port)
 	spin_unlock(&coupling->lock);
 	/* From now on the port's workers decide by the coupling. */
 	rcu_assign_pointer(port->member, member);
+	ivshm_port_kick(port);
 }
 
 static void coupling_unbind(struct ivshm_member *member,

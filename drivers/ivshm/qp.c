@@ -222,6 +222,8 @@ unsigned long ivshm_qp_run(void *priv, unsigned long bits, u64 *deadline)
 			return bits;
 
 	if (rx->started) {
+		if (bits & BIT(IVSHM_WORK_PARK))
+			ivshm_uplink_look(qp);
 		if (bits & BIT(IVSHM_WORK_FAULT)) {
 			ivshm_gmem_fault(qp->gm);
 			ivshm_deliver_prefault(qp);

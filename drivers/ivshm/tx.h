@@ -107,6 +107,11 @@ u32 ivshm_uplink_queued(struct ivshm_qp *qp);
  * the frame, or as ivshm_frame_read().
  */
 int ivshm_uplink_send(struct ivshm_qp *qp, struct ivshm_frame *f);
+/*
+ * The port may have joined or left a static coupling: what is in its tap by
+ * now still goes to the guest, what comes from now on does not.
+ */
+void ivshm_uplink_look(struct ivshm_qp *qp);
 /* Take frames from the tap to the guest. Returns work to do again. */
 unsigned long ivshm_uplink_receive(struct ivshm_qp *qp);
 
