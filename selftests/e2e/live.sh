@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash
+#
+# shellcheck disable=SC2154 # variables of lib.sh
+# shellcheck disable=SC2015 # "A && B || C": C is for either of them to fail
+#
+# Changes under traffic: coupling and uncoupling, death and return of a guest.
+
+# toggle SECONDS - couple and uncouple until it is over
+toggle()
+{
+	local end=$((SECONDS + $1)) n=0
+
+	while [ $SECONDS -lt $end ]; do
+		uncouple lan0 || return
+		sleep 0.3
+		couple lan0 dynamic vnet0 vnet1 vnet2 || return
+		sleep 0.7
+		n=$((n + 1))
+	done
+	say "uncoupled and coupled $n times"
+	[ $n -ge $((rounds / 3)) ]
+}
+
+drops()
+{
+	local port name n=0
+
+	for port in vnet0 vnet1; do
+		for name in full park_limit no_peer malformed too_big offload uplink isolated memory; do
+			n=$(grown "$work/before" $port drop_$name)
+			[ "$n" = 0 ] || say "$port: drop_$name $n"
+		done
+	done
+}
+
+# A stream that is checked, one whose intervals are looked at, and datagrams that
+# carry numbers, all at once.
+toggled_under_traffic()
+{
+	local length=$((rounds + 6)) rc=0 out
+
+	joined lan0 a b || return
+	stats vnet0 vnet1 >"$work/before"
+	guest_bg a stream "iperf3 -c ${address[b]} -p 5201 -t $length -i 2 -f k" &&
+		guest_bg b dgrams "iperf3 -c ${address[a]} -p 5202 -u -b 1M -l 500 -w 4M -t $length -i 0" &&
+		send_begin b a || return
+	sleep 1
+	toggle "$rounds" || rc=1
+	send_end b a || rc=1
+
+	out=$(guest_bg_wait -t 90 a stream) || { say "$out"; rc=1; }
+	grep -E 'sender|receiver' <<<"$out"
+	# "[  5]   2.00-4.00   sec  12.5 MBytes  52429 Kbits/sec    0    500 KBytes"
+	if grep -E '^\[ .*sec +0\.00 Bytes' <<<"$out"; then
+		say "the stream stood still"
+		rc=1
+	fi
+	out=$(guest_bg_wait -t 90 b dgrams) || { say "$out"; rc=1; }
+	grep receiver <<<"$out"
+	if ! grep -q ' 0/[0-9]* (0%) *receiver' <<<"$out" || grep -q -i out-of-order <<<"$out"; then
+		say "datagrams were lost or overtaken:" "$out"
+		rc=1
+	fi
+	drops
+	# Both paths had their share.
+	for out in tx_direct_frames tx_uplink_frames; do
+		[ "$(grown "$work/before" vnet0 $out)" -gt 20 ] || { say "$out did not grow"; rc=1; }
+	done
+	return $rc
+}
+
+# The same with a static coupling, which has no frames of the uplink.
+static_under_traffic()
+{
+	local n rc=0
+
+	uncouple lan0 || return
+	send_begin a b || return
+	for ((n = 0; n < 4; n++)); do
+		couple cross static vnet0 vnet1 || rc=1
+		sleep 0.7
+		uncouple cross || rc=1
+		sleep 0.3
+	done
+	send_end a b || rc=1
+	couple lan0 dynamic vnet0 vnet1 vnet2 || rc=1
+	return $rc
+}
+
+killed_under_traffic()
+{
+	local pid rc=0
+
+	joined lan0 a c && joined lan0 a b || return
+	guest_bg a to_c "timeout 20 iperf3 -c ${address[c]} -t 30" &&
+		guest_bg c to_b "iperf3 -c ${address[b]} -p 5202 -t 30" && send_begin a b || return
+	sleep 2
+	pid=$(guest_pid c)
+	guest_kill c || rc=1
+	[ ! -e "/proc/$pid" ] || { say "QEMU is still there"; rc=1; }
+	send_end a b || rc=1
+	wait_for 10 pair_is lan0 vnet0 vnet2 'uplink not-running' || { pair lan0 vnet0 vnet2; rc=1; }
+	! port_is vnet2 running || { say "vnet2 still runs"; rc=1; }
+	"$ivmctl" coupling show lan0 | grep -q 'vnet2 (absent)' || rc=1
+	! "$ivmctl" address show | grep -q vnet2 || { say "vnet2 still owns addresses"; rc=1; }
+	pair_is lan0 vnet0 vnet1 'coupled *' && coupling_is lan0 coupled || rc=1
+	reaches a b && reaches a host || rc=1
+	return $rc
+}
+
+returns_after_kill()
+{
+	start_guest c && guest_wait c && prepare_guest c && joined lan0 a c && joined lan0 c b && send c a
+}
+
+driver_reloaded()
+{
+	local rc=0
+
+	joined lan0 a b || return
+	# shellcheck disable=SC2016 # for the guest to expand
+	guest_run b 'basename "$(readlink -f /sys/class/net/eth0/device)" >/tmp/eth0
+		cat /tmp/eth0 >/sys/bus/virtio/drivers/virtio_net/unbind' || return
+	wait_for 10 port_is vnet1 stopped || rc=1
+	pair_is lan0 vnet0 vnet1 'uplink not-running' || { pair lan0 vnet0 vnet1; rc=1; }
+	reaches a c || rc=1
+	guest_run b "cat /tmp/eth0 >/sys/bus/virtio/drivers/virtio_net/bind
+		ip link set eth0 up; ip addr add ${address[b]}/24 dev eth0" || return
+	wait_for 10 port_is vnet1 running || rc=1
+	joined lan0 a b && send a b || rc=1
+	return $rc
+}
+
+rmmod_refused()
+{
+	local out
+
+	out=$(rmmod ivshm 2>&1) && return 1
+	grep -q 'in use' <<<"$out" && reaches a b
+}
+
+test_live()
+{
+	uncouple_all && couple lan0 dynamic vnet0 vnet1 vnet2
+	ktap_test "coupled and uncoupled under traffic: nothing lost, nothing overtaken" toggled_under_traffic
+	ktap_test "static coupling made and removed under traffic: data intact" static_under_traffic
+	ktap_test "QEMU killed under traffic: the others go on" killed_under_traffic
+	ktap_test "the guest started again: engages again" returns_after_kill
+	ktap_test "driver in a guest reloaded: engages again" driver_reloaded
+	ktap_test "rmmod is refused while guests run" rmmod_refused
+	uncouple lan0
+}
