@@ -49,8 +49,9 @@ with_lock()
 }
 
 # cache_make NAME FUNCTION - print the path of the complete directory NAME in
-# the cache; when it is not there, have FUNCTION fill a temporary directory
-# (its only argument, also its working directory), then rename it.
+# the cache; when it is not there, have FUNCTION fill a temporary directory, its
+# working directory, and rename that. FUNCTION returns non-zero when a step
+# fails; "set -e" would not do in it, bash ignores that in what a condition calls.
 cache_make()
 {
 	local dir=$IVSHM_CACHE/$1
@@ -67,14 +68,7 @@ cache_fill()
 	rm -rf "$dir" "$dir".tmp.*
 	tmp=$dir.tmp.$$
 	mkdir -p "$tmp" || return 1
-	# A subshell with -e: a step that fails must not publish the rest.
-	(
-		set -e
-		cd "$tmp"
-		"$2" "$tmp"
-	)
-	# shellcheck disable=SC2181 # "if ! ( ... )" would switch -e off inside
-	if [ $? -ne 0 ]; then
+	if ! (cd "$tmp" && "$2"); then
 		say "could not make $dir (remains are in $tmp)"
 		return 1
 	fi

@@ -22,7 +22,7 @@ modules_into()
 		while read -r word file _; do
 			[ "$word" = insmod ] || continue
 			grep -qx "${file##*/}" "$dir/modules/order" && continue
-			cp "$file" "$dir/modules/"
+			cp "$file" "$dir/modules/" || return 1
 			echo "${file##*/}" >>"$dir/modules/order"
 		done <"$dir/modules/.deps"
 	done
@@ -39,7 +39,7 @@ binary_into()
 		program=$(command -v "$program") || return 1
 		program=$(readlink -f "$program")
 		mkdir -p "$dir/bin"
-		cp "$program" "$dir/bin/"
+		cp "$program" "$dir/bin/" || return 1
 		ldd "$program" 2>/dev/null | grep -o '/[^ ]*' | while read -r lib; do
 			mkdir -p "$dir/${lib%/*}"
 			cp -L "$lib" "$dir/$lib"
@@ -50,17 +50,17 @@ binary_into()
 # tree_pack DIR FILE - make an initramfs of a directory
 tree_pack()
 {
-	(cd "$1" && find . | LC_ALL=C sort | cpio -o -H newc --quiet -R 0:0) >"$2"
+	(cd "$1" && find . | LC_ALL=C sort | cpio -o -H newc --quiet -R 0:0) >"$2" && [ -s "$2" ]
 }
 
 machine_initrd_fill()
 {
-	mkdir -p root/bin root/dev root/proc root/sys
-	cp "$(command -v busybox)" root/bin/busybox
-	cp "$IVSHM_TOP/selftests/vm/init" root/init
-	modules_into root "$machine_kernel" virtio_pci virtio_rng virtio_console 9pnet_virtio 9p overlay
-	tree_pack root initrd
-	rm -rf root
+	mkdir -p root/bin root/dev root/proc root/sys &&
+		cp "$(command -v busybox)" root/bin/busybox &&
+		cp "$IVSHM_TOP/selftests/vm/init" root/init &&
+		modules_into root "$machine_kernel" virtio_pci virtio_rng virtio_console 9pnet_virtio 9p overlay &&
+		tree_pack root initrd &&
+		rm -rf root
 }
 
 # machine_initrd KERNEL_DIR - print the path of the test machine's initramfs
@@ -80,13 +80,13 @@ machine_initrd()
 
 guest_initrd_fill()
 {
-	mkdir -p root/bin root/dev root/proc root/sys root/tmp
-	cp "$(command -v busybox)" root/bin/busybox
-	binary_into root iperf3 ping ethtool
-	cp "$IVSHM_TOP/selftests/vm/guest-init" root/init
-	modules_into root "$guest_kernel" virtio_pci virtio_net virtio_console virtio_balloon af_packet
-	tree_pack root initrd
-	rm -rf root
+	mkdir -p root/bin root/dev root/proc root/sys root/tmp &&
+		cp "$(command -v busybox)" root/bin/busybox &&
+		binary_into root iperf3 ping ethtool &&
+		cp "$IVSHM_TOP/selftests/vm/guest-init" root/init &&
+		modules_into root "$guest_kernel" virtio_pci virtio_net virtio_console virtio_balloon af_packet &&
+		tree_pack root initrd &&
+		rm -rf root
 }
 
 # guest_initrd STOCK_DIR - print the path of the initramfs of the guests
