@@ -163,6 +163,10 @@ static void addr_limit_test(struct kunit *test)
 	/* Known ones still work. */
 	many_mac(5, mac);
 	KUNIT_EXPECT_NOT_NULL(test, learn(ct->port[0], mac));
+	/* One that moves away makes room for one that comes. */
+	KUNIT_EXPECT_NOT_NULL(test, learn(ct->port[1], mac));
+	KUNIT_EXPECT_NOT_NULL(test, learn(ct->port[0], mac));
+	KUNIT_EXPECT_EQ(test, count(ct->port[0]), IVSHM_ADDR_PER_PORT);
 
 	/* An old one makes room, but is looked for at most once a second. */
 	many_mac(3, mac);

@@ -315,6 +315,7 @@ static void coupling_ports_later_test(struct kunit *test)
 {
 	struct ct *ct = test->priv;
 	struct ivshm_coupling *coupling;
+	u32 seq;
 
 	KUNIT_ASSERT_EQ(test, ct_couple(ct, "kt-a", IVSHM_COUPLING_DYNAMIC, 3), 0);
 	coupling = ct_find("kt-a");
@@ -337,8 +338,12 @@ static void coupling_ports_later_test(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, coupling->running, 2);
 
 	/* Once more changes nothing, and a stranger is none of its business. */
+	ct_broadcast(ct, 0);
+	seq = ivshm_nl_seq();
 	ct_up(ct, 0);
 	ct_up(ct, 3);
+	KUNIT_EXPECT_EQ(test, ivshm_nl_seq(), seq);
+	KUNIT_EXPECT_NOT_NULL(test, ct_lookup(0));
 	KUNIT_EXPECT_EQ(test, coupling->running, 2);
 	KUNIT_EXPECT_NULL(test, ct_member(ct, 3));
 
@@ -525,12 +530,15 @@ static void coupling_stats_test(struct kunit *test)
 
 	ct_up(ct, 0);
 	ct_up(ct, 1);
-	KUNIT_ASSERT_EQ(test, ct_couple(ct, "kt-a", IVSHM_COUPLING_STATIC, 2), 0);
+	ct_up(ct, 2);
+	KUNIT_ASSERT_EQ(test, ct_couple(ct, "kt-a", IVSHM_COUPLING_STATIC, 3), 0);
 	this_cpu_add(ct_pair(ct, 0, 1)->stats->frames, 3);
 	this_cpu_add(ct_pair(ct, 0, 1)->stats->bytes, 300);
 	ivshm_pair_read_stats(ct_pair(ct, 0, 1), &sum);
 	KUNIT_EXPECT_EQ(test, sum.frames, 3);
 	KUNIT_EXPECT_EQ(test, sum.bytes, 300);
+	ivshm_pair_read_stats(ct_pair(ct, 0, 2), &sum);
+	KUNIT_EXPECT_EQ(test, sum.frames, 0);
 	ivshm_pair_read_stats(ct_pair(ct, 1, 0), &sum);
 	KUNIT_EXPECT_EQ(test, sum.frames, 0);
 	KUNIT_EXPECT_EQ(test, sum.bytes, 0);

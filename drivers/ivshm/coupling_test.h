@@ -46,6 +46,8 @@ void ct_down(struct ct *ct, int i, enum ivshm_reason reason);
 /* Make a coupling of kt0 to kt(@nr - 1) as ct->config says. */
 int ct_couple(struct ct *ct, const char *name, enum ivshm_coupling_type type,
 	      u32 nr);
+/* kt-b of ktx, which never comes, and kt3. */
+int ct_couple_other(struct ct *ct);
 struct ivshm_coupling *ct_find(const char *name);
 void ct_del(const char *name);
 /* The member that the port is, or NULL. */
@@ -74,6 +76,14 @@ enum ivshm_path ct_unicast(struct ct *ct, int from, int to);
 /* A broadcast: the address of @from becomes known. */
 enum ivshm_path ct_broadcast(struct ct *ct, int from);
 
+/* Ports 0 to @nr - 1 run, are known, and are members of kt-a. */
+void ct_setup(struct kunit *test, enum ivshm_coupling_type type, u32 nr);
+/* The same, dynamic, and the bridge's rules are not asked. */
+void ct_setup_bypass(struct kunit *test, u32 nr);
+/* The rules said yes about everything, for the current generation. */
+void ct_rules_yes(struct ct *ct, int from, int to);
+/* A frame, and what was in the receiver's tap has been consumed. */
+void ct_join(struct ct *ct, int from, int to);
 void ct_joined(struct ct *ct, int from, struct ivshm_pair *pair, bool done);
 
 #endif /* _IVSHM_COUPLING_TEST_H */

@@ -146,6 +146,20 @@ int ct_couple(struct ct *ct, const char *name, enum ivshm_coupling_type type,
 	return err;
 }
 
+int ct_couple_other(struct ct *ct)
+{
+	int err;
+
+	strscpy(ct->config.name, "kt-b", sizeof(ct->config.name));
+	ct->config.nr = 2;
+	strscpy(ct->config.member[0].name, "ktx", IFNAMSIZ);
+	strscpy(ct->config.member[1].name, "kt3", IFNAMSIZ);
+	mutex_lock(&ivshm_mutex);
+	err = ivshm_coupling_new(&init_net, &ct->config, NULL);
+	mutex_unlock(&ivshm_mutex);
+	return err;
+}
+
 struct ivshm_coupling *ct_find(const char *name)
 {
 	struct ivshm_coupling *coupling;
@@ -241,4 +255,48 @@ void ct_joined(struct ct *ct, int from, struct ivshm_pair *pair, bool done)
 	rcu_read_lock();
 	ivshm_detector_joined(ct->port[from], pair, done);
 	rcu_read_unlock();
+}
+
+void ct_setup(struct kunit *test, enum ivshm_coupling_type type, u32 nr)
+{
+	struct ct *ct = test->priv;
+	int i;
+
+	for (i = 0; i < nr; i++)
+		ct_up(ct, i);
+	KUNIT_ASSERT_EQ(test, ct_couple(ct, "kt-a", type, nr), 0);
+	for (i = 0; i < nr; i++)
+		ct_broadcast(ct, i);
+	for (i = 0; i < nr; i++)
+		KUNIT_ASSERT_NOT_NULL(test, ct_lookup(i));
+}
+
+void ct_setup_bypass(struct kunit *test, u32 nr)
+{
+	struct ct *ct = test->priv;
+
+	ct->config.bypass = true;
+	ct->config.given |= BIT(IVSHM_A_COUPLING_BYPASS);
+	ct_setup(test, IVSHM_COUPLING_DYNAMIC, nr);
+}
+
+void ct_rules_yes(struct ct *ct, int from, int to)
+{
+	u64 gen = ivshm_bridge_rules_gen();
+	struct ivshm_pair *pair = ct_pair(ct, from, to);
+
+	pair->verdict = IVSHM_REASON_NONE;
+	pair->gen = gen;
+	pair->checked = gen;
+	pair->checked_at = jiffies;
+	ct_lookup(from)->fdb_gen = gen;
+	ct_lookup(from)->fdb_checked = gen;
+	ct_lookup(to)->fdb_gen = gen;
+	ct_lookup(to)->fdb_checked = gen;
+}
+
+void ct_join(struct ct *ct, int from, int to)
+{
+	ct_unicast(ct, from, to);
+	ct_joined(ct, from, ct_pair(ct, from, to), true);
 }
