@@ -15,6 +15,9 @@
 #include "ivshm.h"
 #include "port.h"
 
+/* The rules are asked at most this often because of frames. */
+#define DETECTOR_ASK_GAP	(HZ / 100 ?: 1)
+
 /* Where a member's frames come from and go to. NULL if that is gone. */
 static struct net_device *member_dev(const struct ivshm_member *member)
 {
@@ -119,24 +122,40 @@ static void detector_check(bool again)
 	rtnl_unlock();
 }
 
+/* When the rules were asked last; written without a lock. */
+static unsigned long detector_asked;
+
 static void detector_ask_work(struct work_struct *work)
 {
+	WRITE_ONCE(detector_asked, jiffies);
 	detector_check(false);
 }
 
-static DECLARE_WORK(detector_ask, detector_ask_work);
+static DECLARE_DELAYED_WORK(detector_ask_dwork, detector_ask_work);
 
-/* Asked for by frames on the uplink: asking twice costs one atomic operation. */
+/*
+ * Guests can make frames ask as often as they like, for example with an
+ * address that jumps from port to port.  RTNL is not theirs to hold.
+ */
+static void detector_ask(void)
+{
+	unsigned long wait = READ_ONCE(detector_asked) + DETECTOR_ASK_GAP - jiffies;
+
+	/* Wraps around when the gap is over. */
+	queue_delayed_work(system_unbound_wq, &detector_ask_dwork,
+			   wait <= DETECTOR_ASK_GAP ? wait : 0);
+}
+
 void ivshm_detector_ask_pair(struct ivshm_pair *pair)
 {
 	WRITE_ONCE(pair->want, true);
-	queue_work(system_unbound_wq, &detector_ask);
+	detector_ask();
 }
 
 void ivshm_detector_ask_addr(struct ivshm_addr *addr)
 {
 	WRITE_ONCE(addr->want, true);
-	queue_work(system_unbound_wq, &detector_ask);
+	detector_ask();
 }
 
 /*
@@ -203,5 +222,5 @@ void ivshm_detector_watch(void)
 void ivshm_detector_stop(void)
 {
 	cancel_delayed_work_sync(&detector_watch);
-	cancel_work_sync(&detector_ask);
+	cancel_delayed_work_sync(&detector_ask_dwork);
 }
