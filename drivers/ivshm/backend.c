@@ -159,13 +159,13 @@ void ivshm_backend_attach(struct ivshm_qp *qp)
 }
 
 /* The port, if any, is served no more; the queue pair may go on without. */
-static void ivshm_backend_detach(struct ivshm_qp *qp)
+static void ivshm_backend_detach(struct ivshm_qp *qp, enum ivshm_reason reason)
 {
 	struct ivshm_port *port = qp->port;
 
 	if (!port)
 		return;
-	ivshm_port_detach(qp, IVSHM_REASON_EXIT);
+	ivshm_port_detach(qp, reason);
 	ivshm_qp_hold(qp);
 	ivshm_bounce_purge(qp);
 	WRITE_ONCE(qp->port, NULL);
@@ -176,7 +176,7 @@ static void ivshm_backend_detach(struct ivshm_qp *qp)
 	ivshm_qp_go(qp);
 }
 
-void ivshm_backend_stop(struct ivshm_qp *qp, u32 index)
+void ivshm_backend_stop(struct ivshm_qp *qp, u32 index, enum ivshm_reason reason)
 {
 	struct ivshm_vq *vq = &qp->vq[index];
 
@@ -190,7 +190,7 @@ void ivshm_backend_stop(struct ivshm_qp *qp, u32 index)
 	if (index == IVSHM_VQ_RX)
 		ivshm_poll_stop(&qp->tap_poll);
 	ivshm_qp_go(qp);
-	ivshm_backend_detach(qp);
+	ivshm_backend_detach(qp, reason);
 
 	ivshm_qp_hold(qp);
 	if (vq->started)

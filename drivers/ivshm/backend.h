@@ -4,6 +4,7 @@
 #define _IVSHM_BACKEND_H
 
 #include <linux/types.h>
+#include <linux/ivshm_netlink.h>
 
 struct file;
 struct ivshm_qp;
@@ -23,8 +24,11 @@ int ivshm_backend_run(struct ivshm_qp *qp, u32 index, struct file *file,
 		      struct socket *sock);
 /* If both queues run on one interface, it is a port from now on. */
 void ivshm_backend_attach(struct ivshm_qp *qp);
-/* Stop a queue; no chain of it is in use any more. Never fails. */
-void ivshm_backend_stop(struct ivshm_qp *qp, u32 index);
+/*
+ * Stop a queue, for @reason as it is told of the port; no chain of it is in use
+ * any more. Never fails.
+ */
+void ivshm_backend_stop(struct ivshm_qp *qp, u32 index, enum ivshm_reason reason);
 
 /* The next three: the queue pair is held, see ivshm_qp_hold(). */
 

@@ -88,7 +88,7 @@ static long ivshm_net_set_backend(struct ivshm_qp *qp, u32 index, int fd)
 	vq = &qp->vq[index];
 
 	if (fd == -1) {
-		ivshm_backend_stop(qp, index);
+		ivshm_backend_stop(qp, index, IVSHM_REASON_NOT_RUNNING);
 		return 0;
 	}
 	if (!ivshm_vq_access_ok(vq))
@@ -111,7 +111,7 @@ static long ivshm_net_set_backend(struct ivshm_qp *qp, u32 index, int fd)
 		fput(file);
 		return -EINVAL;
 	}
-	ivshm_backend_stop(qp, index);
+	ivshm_backend_stop(qp, index, IVSHM_REASON_NOT_RUNNING);
 	err = ivshm_backend_run(qp, index, file, sock);
 	if (err) {
 		fput(file);
@@ -187,7 +187,7 @@ static void ivshm_qp_reset(struct ivshm_qp *qp)
 	u32 i;
 
 	for (i = 0; i < IVSHM_VQ_MAX; i++)
-		ivshm_backend_stop(qp, i);
+		ivshm_backend_stop(qp, i, IVSHM_REASON_EXIT);
 	ivshm_worker_stop(&qp->worker);
 	for (i = 0; i < IVSHM_VQ_MAX; i++)
 		ivshm_vq_reset(&qp->vq[i]);

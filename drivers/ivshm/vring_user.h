@@ -40,13 +40,16 @@ typedef __u64 u64;
 #define offset_in_page(addr)	((unsigned long)(addr) & (PAGE_SIZE - 1))
 
 #define IS_ALIGNED(x, a)	(((x) & ((__typeof__(x))(a) - 1)) == 0)
-/* Good for the arguments in vring.c, which have no side effects */
-#define DIV_ROUND_UP(n, d)	(((n) + (d) - 1) / (d))
-#define min_t(type, a, b)	((type)(a) < (type)(b) ? (type)(a) : (type)(b))
-#define is_power_of_2(n)	((n) && !((n) & ((n) - 1)))
+#define DIV_ROUND_UP(n, d)	({ __typeof__(d) _d = (d); ((n) + _d - 1) / _d; })
+#define min_t(type, a, b)	({ type _a = (a); type _b = (b); _a < _b ? _a : _b; })
 
 #define GFP_KERNEL		0
 #define GFP_KERNEL_ACCOUNT	0
+
+static inline bool is_power_of_2(unsigned long n)
+{
+	return n && !(n & (n - 1));
+}
 
 static inline void *kcalloc(size_t n, size_t size, int gfp)
 {

@@ -124,7 +124,7 @@ driver_reloaded()
 	guest_run b 'basename "$(readlink -f /sys/class/net/eth0/device)" >/tmp/eth0
 		cat /tmp/eth0 >/sys/bus/virtio/drivers/virtio_net/unbind' || return
 	wait_for 10 port_is vnet1 stopped || rc=1
-	pair_is lan0 vnet0 vnet1 'uplink exit' || { pair lan0 vnet0 vnet1; rc=1; }
+	pair_is lan0 vnet0 vnet1 'uplink not-running' || { pair lan0 vnet0 vnet1; rc=1; }
 	reaches a c || rc=1
 	guest_run b "cat /tmp/eth0 >/sys/bus/virtio/drivers/virtio_net/bind
 		ip link set eth0 up; ip addr add ${address[b]}/24 dev eth0" || return

@@ -10,8 +10,6 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
-#define __printf(a, b)	__attribute__((format(printf, a, b)))
-
 #define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
 
 struct kunit {
@@ -34,9 +32,8 @@ struct kunit_suite {
 };
 
 void kunit_register(struct kunit_suite *suite);
-void __printf(7, 8) kunit_fail(struct kunit *test, const char *file, int line,
-			       const char *what, long long left,
-			       long long right, const char *fmt, ...);
+void kunit_fail(struct kunit *test, const char *file, int line, const char *what,
+		long long left, long long right, const char *fmt, ...);
 
 /* A test allocates once. */
 static inline void *kunit_kzalloc(struct kunit *test, size_t size, int gfp)
@@ -51,20 +48,21 @@ static inline void *kunit_kzalloc(struct kunit *test, size_t size, int gfp)
 #define kunit_test_suite(suite)						\
 	static void __attribute__((constructor)) suite ## _register(void) \
 	{								\
-		kunit_register(&suite);					\
+		kunit_register(&(suite));				\
 	}
 
 #define _KUNIT_BINARY(test, left, op, right, abort_it, ...)		\
 do {									\
+	struct kunit *_test = (test);					\
 	const __typeof__(left) _left = (left);				\
 	const __typeof__(right) _right = (right);			\
 									\
 	if (!(_left op _right)) {					\
-		kunit_fail(test, __FILE__, __LINE__,			\
+		kunit_fail(_test, __FILE__, __LINE__,			\
 			   #left " " #op " " #right, (long long)_left,	\
 			   (long long)_right, __VA_ARGS__);		\
 		if (abort_it)						\
-			longjmp((test)->abort, 1);			\
+			longjmp(_test->abort, 1);			\
 	}								\
 } while (0)
 
