@@ -107,6 +107,8 @@ int ivshm_backend_setup(struct ivshm_vq *vq)
 {
 	int err;
 
+	vq->ring.broken = false;
+	vq->reported = false;
 	err = ivshm_vring_set_num(&vq->ring, vq->num);
 	if (err)
 		return err;

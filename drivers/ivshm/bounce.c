@@ -80,7 +80,7 @@ void ivshm_bounce_work(struct ivshm_qp *qp)
 		f->buf = buf;
 		if (!ivshm_deliver(qp, qp, &f, 1, true, true, &why)) {
 			if (why == IVSHM_DELIVER_MISS_DST && qp->worker.task &&
-			    !ivshm_gmem_fault(qp->gm))
+			    !ivshm_qp_fault(qp, IVSHM_VQ_RX))
 				continue;
 			if (why == IVSHM_DELIVER_USER_DST)
 				why = ivshm_deliver_user(qp, buf);

@@ -498,7 +498,7 @@ enum ivshm_delivery ivshm_deliver_user(struct ivshm_qp *qp, struct ivshm_buf *bu
 		}
 		spin_unlock(&qp->rx_lock);
 		ivshm_gmem_read_unlock(qp->gm);
-		if (ready || ivshm_gmem_fault(qp->gm))
+		if (ready || ivshm_qp_fault(qp, IVSHM_VQ_RX))
 			break;
 	}
 	return err ? IVSHM_DELIVER_TOO_BIG : IVSHM_DELIVERED;

@@ -37,7 +37,9 @@ struct ivshm_gmem *ivshm_gmem_create(struct mm_struct *mm,
 
 void ivshm_gmem_set_stats(struct ivshm_gmem *gm, struct ivshm_stats __percpu *stats)
 {
-	WRITE_ONCE(gm->stats, stats);
+	write_lock(&gm->lock);
+	gm->stats = stats;
+	write_unlock(&gm->lock);
 }
 
 void ivshm_gmem_destroy(struct ivshm_gmem *gm)

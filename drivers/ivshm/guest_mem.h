@@ -48,7 +48,10 @@ struct ivshm_stats;
  */
 struct ivshm_gmem *ivshm_gmem_create(struct mm_struct *mm,
 				     struct ivshm_stats __percpu *stats);
-/* Count elsewhere from now on; @stats as above. Any context. */
+/*
+ * Count elsewhere from now on; @stats as above.  When it returns nobody counts
+ * in the old place any more, which may be freed then.  Not in a read section.
+ */
 void ivshm_gmem_set_stats(struct ivshm_gmem *gm, struct ivshm_stats __percpu *stats);
 /*
  * Nobody may use the mirror any more: no read section, no worker in
@@ -185,7 +188,9 @@ bool ivshm_gmem_missing(struct ivshm_gmem *gm);
  * Returns 0 when every page noted before was tried: it is in, or it is
  * remembered as unmirrorable (until invalidated) or as bad (for a while), or
  * memory is short and it has to be asked for again (the wait is in here).
- * -EINTR after a signal; -ESRCH when the address space is gone, once and for
+ * 0 does not say that the page you look for is in: a loop that asks until it is
+ * there has to ask why (ivshm_gmem_check()), or it never ends.
+ * -EINTR after a fatal signal; -ESRCH when the address space is gone, once and for
  * all: nothing is noted any more then and look-ups fail with -EFAULT.
  */
 int ivshm_gmem_fault(struct ivshm_gmem *gm);

@@ -230,8 +230,8 @@ bool ivshm_gmem_publish(struct ivshm_gmem *gm, struct ivshm_gmem_chunk *chunk,
 		entry[i] = (unsigned long)page_address(pages[i]) | flags;
 		filled++;
 	}
-	write_unlock(&gm->lock);
 	ivshm_gmem_count(gm, IVSHM_A_STAT_FAULTS, filled);
+	write_unlock(&gm->lock);
 	return true;
 }
 
@@ -332,6 +332,10 @@ int ivshm_gmem_fault(struct ivshm_gmem *gm)
 	int entered, err = 0;
 	u32 i, n;
 
+	/* Also with nothing to do: the caller may be in a loop. */
+	if (fatal_signal_pending(current))
+		return -EINTR;
+	cond_resched();
 	if (!ivshm_gmem_missing(gm))
 		return READ_ONCE(gm->dead) ? -ESRCH : 0;
 	if (mutex_lock_killable(&gm->fill_mutex))

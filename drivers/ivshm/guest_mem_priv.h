@@ -125,7 +125,7 @@ struct ivshm_gmem_bad {
  * @log_size:	its size in bytes
  * @log_enabled: writes are to be logged
  * @mm:		the VMM, grabbed
- * @stats:	or NULL
+ * @stats:	or NULL; under @lock
  * @fill_mutex:	one fill at a time; protects @filling
  * @chunk_mutex: additions to a view, and its replacement
  * @miss_lock:	protects what follows, innermost
@@ -164,9 +164,12 @@ struct ivshm_gmem {
 	struct ivshm_gmem_chunk *cache[IVSHM_GMEM_CACHE_SIZE];
 };
 
+/* With @lock held, for reading or writing: that is what keeps @stats alive. */
 static inline void ivshm_gmem_count(struct ivshm_gmem *gm,
 				    enum ivshm_attr_stat which, u64 n)
 {
+	lockdep_assert_held(&gm->lock);
+
 	if (gm->stats)
 		ivshm_stats_add(gm->stats, which, n);
 }

@@ -407,7 +407,7 @@ static const struct file_operations slow_fops = {
 
 struct slow_worker {
 	struct ivshm_gmem *gm;
-	int ret;
+	int ret, again;
 };
 
 static int slow_worker(void *data)
@@ -416,6 +416,8 @@ static int slow_worker(void *data)
 
 	allow_signal(SIGKILL);
 	w->ret = ivshm_gmem_fault(w->gm);
+	/* A signal that came counts, whether there is anything to do or not. */
+	w->again = ivshm_gmem_fault(w->gm);
 	return storm_wait();
 }
 
@@ -487,6 +489,7 @@ static void gmem_kill(struct kunit *test)
 	send_sig(SIGKILL, task, 1);
 	gt_stop(task);
 	KUNIT_EXPECT_EQ(test, w.ret, -EINTR);
+	KUNIT_EXPECT_EQ(test, w.again, -EINTR);
 	KUNIT_EXPECT_EQ(test, atomic_read(&gt->mm->mm_users), users);
 	/* Not bad, only late. */
 	KUNIT_EXPECT_EQ(test, gt_probe(gt->gm, GPA, true), -EAGAIN);

@@ -87,7 +87,10 @@ static void gmem_table_many(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, ivshm_gmem_set_table(gt->gm, many, n), 0);
 	for (i = 0; i < n; i++) {
 		u32 k = i * 101 % n;
+		u64 last = many[k].guest_phys_addr + SZ_4K - 1;
 
+		/* First, while the hint is another region. */
+		KUNIT_EXPECT_NE(test, gt_probe(gt->gm, last, false), -EFAULT);
 		KUNIT_EXPECT_EQ(test, gt_read(gt->gm, many[k].guest_phys_addr + 8, &val,
 					      4), 0);
 		KUNIT_EXPECT_EQ(test, val, k);

@@ -179,6 +179,45 @@ void ivshm_qp_go(struct ivshm_qp *qp)
 	ivshm_qp_wake_waiters(qp);
 }
 
+/* Is there memory behind a part of a ring? Pages to come count as such. */
+static bool ivshm_qp_area_ok(struct ivshm_qp *qp, u64 addr, u32 len, bool write)
+{
+	u32 done, n;
+	int err = 0;
+
+	for (done = 0; done < len && (!err || err == -EAGAIN); done += n) {
+		n = min_t(u32, len - done, PAGE_SIZE);
+		err = ivshm_gmem_check(qp->gm, addr + done, n, write);
+	}
+	return !err || err == -EAGAIN;
+}
+
+int ivshm_qp_fault(struct ivshm_qp *qp, u32 index)
+{
+	struct ivshm_vq *vq = &qp->vq[index];
+	int err = ivshm_gmem_fault(qp->gm);
+	bool ok;
+
+	if (err)
+		return err;
+	if (vq->ring.broken)
+		return -EFAULT;
+	ivshm_gmem_read_lock(qp->gm);
+	ok = ivshm_qp_area_ok(qp, vq->addr.desc_user_addr,
+			      vq->num * sizeof(struct vring_desc), false) &&
+	     ivshm_qp_area_ok(qp, vq->addr.avail_user_addr,
+			      sizeof(struct vring_avail) + vq->num * sizeof(__virtio16),
+			      false) &&
+	     ivshm_qp_area_ok(qp, vq->addr.used_user_addr,
+			      sizeof(struct vring_used) +
+			      vq->num * sizeof(struct vring_used_elem), true);
+	ivshm_gmem_read_unlock(qp->gm);
+	if (ok)
+		return 0;
+	ivshm_qp_ring_error(qp, index);
+	return -EFAULT;
+}
+
 /* Take up a ring that was set running. 0, or -EINTR to try again later. */
 static int ivshm_qp_start(struct ivshm_qp *qp, u32 index)
 {
@@ -201,7 +240,7 @@ static int ivshm_qp_start(struct ivshm_qp *qp, u32 index)
 		ivshm_gmem_read_unlock(qp->gm);
 		if (!missing)
 			break;
-		err = ivshm_gmem_fault(qp->gm);
+		err = ivshm_qp_fault(qp, index);
 		if (err)
 			return err;
 	}
@@ -225,7 +264,7 @@ unsigned long ivshm_qp_run(void *priv, unsigned long bits, u64 *deadline)
 		if (bits & BIT(IVSHM_WORK_PARK))
 			ivshm_uplink_look(qp);
 		if (bits & BIT(IVSHM_WORK_FAULT)) {
-			ivshm_gmem_fault(qp->gm);
+			ivshm_qp_fault(qp, IVSHM_VQ_RX);
 			ivshm_deliver_prefault(qp);
 			ivshm_gmem_fault(qp->gm);
 			ivshm_qp_wake_waiters(qp);

@@ -327,6 +327,12 @@ void ivshm_qp_put(struct ivshm_qp *qp);
 void ivshm_qp_report(struct ivshm_qp *qp, u32 index);
 /* The guest made a mistake that the ring itself does not see. As above. */
 void ivshm_qp_ring_error(struct ivshm_qp *qp, u32 index);
+/*
+ * Bring in what is missing of the worker's own guest.  The ring of queue @index
+ * breaks if it has no memory any more, so that asking again comes to an end.
+ * May sleep. 0, -EFAULT if that ring is broken, or as ivshm_gmem_fault().
+ */
+int ivshm_qp_fault(struct ivshm_qp *qp, u32 index);
 /* Notify the guest of used entries in queue @index; rx_lock held for RX. */
 void ivshm_qp_interrupt(struct ivshm_qp *qp, u32 index);
 /* Wake the senders that wait for @qp. Any context. */

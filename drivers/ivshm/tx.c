@@ -42,7 +42,7 @@ void ivshm_tx_complete(struct ivshm_qp *qp)
 		}
 		ivshm_gmem_read_unlock(qp->gm);
 		/* A signal: the VMM stops us and will not look at the ring. */
-	} while (missing && !ivshm_gmem_fault(qp->gm));
+	} while (missing && !ivshm_qp_fault(qp, IVSHM_VQ_TX));
 	qp->nr_tx_used = 0;
 	if (signal)
 		ivshm_qp_interrupt(qp, IVSHM_VQ_TX);
@@ -252,8 +252,8 @@ unsigned long ivshm_tx_work(struct ivshm_qp *qp)
 				return 0;
 			break;
 		case -EAGAIN:
-			err = ivshm_gmem_fault(qp->gm);
-			if (err == -ESRCH)
+			err = ivshm_qp_fault(qp, IVSHM_VQ_TX);
+			if (err == -ESRCH || err == -EFAULT)
 				return 0;
 			if (err)
 				return BIT(IVSHM_WORK_TX);

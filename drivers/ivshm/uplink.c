@@ -174,7 +174,7 @@ static bool ivshm_uplink_deliver(struct ivshm_qp *qp)
 	while (!ivshm_deliver(qp, qp, &f, 1, true, true, &why)) {
 		if (why == IVSHM_DELIVER_MISS_DST) {
 			ivshm_deliver_prefault(qp);
-			if (!ivshm_gmem_fault(qp->gm))
+			if (!ivshm_qp_fault(qp, IVSHM_VQ_RX))
 				continue;
 			why = IVSHM_DELIVER_FULL;
 		}
