@@ -12,6 +12,9 @@
 /* Host address ranges that the frames of one read section are made of. */
 #define IVSHM_SCRATCH_VECS	2048
 
+/* Times to look for more buffers before a frame counts as not deliverable. */
+#define IVSHM_RX_LOOKS		4
+
 /* A frame on its way: as many bytes in the source vectors as in the others. */
 struct ivshm_plan {
 	struct virtio_net_hdr_mrg_rxbuf hdr;
@@ -28,6 +31,7 @@ struct ivshm_scratch {
 	u32 nr_used;
 	u32 bytes;
 	u32 descs;
+	bool look_again;
 	struct ivshm_plan plan[IVSHM_BATCH];
 	struct kvec src[IVSHM_SCRATCH_VECS];
 	struct kvec dst[IVSHM_SCRATCH_VECS];
@@ -259,6 +263,7 @@ static enum ivshm_delivery ivshm_claim(struct ivshm_qp *src, struct ivshm_qp *ds
 {
 	struct ivshm_vring *ring = &dst->vq[IVSHM_VQ_RX].ring;
 	enum ivshm_delivery why = IVSHM_DELIVERED;
+	u32 looks = 0;
 
 	lockdep_assert_held(&dst->rx_lock);
 
@@ -277,12 +282,19 @@ static enum ivshm_delivery ivshm_claim(struct ivshm_qp *src, struct ivshm_qp *ds
 		 * Ask for a notification, then look again: buffers that came
 		 * in between would come without one.
 		 */
-		if (why == IVSHM_DELIVER_FULL && arm) {
-			dst->rx_kick_on = true;
-			if (ivshm_vring_enable_kick(ring))
-				continue;
+		if (why != IVSHM_DELIVER_FULL || !arm)
+			break;
+		dst->rx_kick_on = true;
+		if (!ivshm_vring_enable_kick(ring))
+			break;
+		/*
+		 * A guest that adds one small buffer at a time could keep us
+		 * here, with its lock held: others first, then once more.
+		 */
+		if (++looks == IVSHM_RX_LOOKS) {
+			s->look_again = true;
+			break;
 		}
-		break;
 	}
 	/* A frame alone in its read section that is too much will always be. */
 	if (why == IVSHM_DELIVER_MORE && !s->nr_plans)
@@ -339,6 +351,7 @@ u32 ivshm_deliver(struct ivshm_qp *src, struct ivshm_qp *dst,
 	s->nr_log = 0;
 	s->bytes = 0;
 	s->descs = 0;
+	s->look_again = false;
 
 	ivshm_gmem_read_lock2(src->gm, dst->gm);
 	spin_lock(&dst->rx_lock);
@@ -377,6 +390,9 @@ out:
 		ivshm_qp_wake_waiters(dst);
 	if (*why == IVSHM_DELIVER_BROKEN)
 		ivshm_qp_report(dst, IVSHM_VQ_RX);
+	if (s->look_again)
+		ivshm_worker_wake(&src->worker,
+				  src == dst ? IVSHM_WORK_RX : IVSHM_WORK_PARK);
 	return s->nr_plans;
 }
 
