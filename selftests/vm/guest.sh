@@ -30,6 +30,7 @@
 #   guest_bg_wait [-t S] NAME TAG  wait for it, print its output, its status
 #   guest_put NAME FILE PATH       copy a small file into the guest
 #   guest_alive NAME, guest_pid NAME, guest_log NAME
+#   guest_hmp NAME COMMAND         a command of QEMU's monitor ("info registers")
 #   guest_stop NAME...             power off; fails if a guest had to be killed
 #   guest_kill NAME...             SIGKILL, as a crashed VMM
 #
@@ -219,6 +220,20 @@ guest_log()
 	sed 's/^/# /' "$guest_dir/$1/qemu.log" "$guest_dir/$1/console" 2>/dev/null | tr -d '\r'
 }
 
+guest_hmp() { "$IVSHM_TOP/selftests/vm/hmp" "$guest_dir/$1/qmp" "$2"; }
+
+# What can still be learned about a guest that does not answer.
+guest_autopsy()
+{
+	guest_log "$1"
+	guest_alive "$1" || { echo "# its QEMU is gone"; return; }
+	{
+		guest_hmp "$1" "info status"
+		guest_hmp "$1" "info registers" | grep -E 'RIP|HLT|CR0'
+		ps -L -o tid=,stat=,pcpu=,wchan:30=,comm= -p "$(guest_pid "$1")"
+	} 2>&1 | tr -d '\r' | sed 's/^/# /'
+}
+
 # guest_expect NAME DEADLINE ID - copy what the agent sends up to its end mark,
 # return the status in it. Lines are held back by one, because the newline
 # before the mark is ours.
@@ -293,7 +308,10 @@ guest_run()
 	guest_expect "$name" $((SECONDS + limit + 30)) "$id"
 	rc=$?
 	exec {lock}>&-
-	[ $rc -lt 124 ] || [ $rc -gt 125 ] || echo "# guest $name does not answer" >&2
+	if [ $rc = 124 ] || [ $rc = 125 ]; then
+		echo "# guest $name does not answer" >&2
+		guest_autopsy "$name" >&2
+	fi
 	return $rc
 }
 
