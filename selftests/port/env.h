@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* What is around the guests: a network namespace, a bridge, ivshm's control. */
+#ifndef ENV_H
+#define ENV_H
+
+#include <linux/types.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <linux/ivshm_netlink.h>
+
+/* A network namespace of our own with a bridge br0. 0 or -errno. */
+int env_setup(void);
+int env_bridge(const char *name);
+int env_mtu(const char *dev, int mtu);
+/* Bring an interface down or up. */
+int env_updown(const char *dev, bool up);
+
+/* A packet socket that hears every device, and the test frames it heard. */
+int env_sniffer(void);
+int env_sniffed(int fd);
+/* Send a test frame from the host, by the bridge @dev. */
+int env_inject(const char *dev, const __u8 *frame, __u32 len);
+
+/* Options of a coupling; -1: not given. */
+struct ctl_options {
+	__s64 threshold, idle, park_us, bypass;
+};
+
+#define CTL_DEFAULTS	{ -1, -1, -1, -1 }
+
+struct ctl_port {
+	__u32 state;
+	char coupling[IVSHM_NAME_MAX];
+	__u64 stat[__IVSHM_A_STAT_MAX];
+};
+
+/* Each 0 or -errno as the kernel answered. Names of ports end with NULL. */
+int ctl_couple(const char *name, int type, const struct ctl_options *o, ...);
+int ctl_uncouple(const char *name);
+int ctl_port(const char *name, struct ctl_port *port);
+int ctl_pair(const char *coupling, const char *src, const char *dst,
+	     __u32 *state, __u32 *reason);
+/* A counter; aborts if there is no such port. */
+__u64 ctl_stat(const char *port, enum ivshm_attr_stat which);
+
+#endif /* ENV_H */
