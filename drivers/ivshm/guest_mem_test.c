@@ -448,15 +448,20 @@ static void gmem_dirty(struct kunit *test)
 	ivshm_gmem_read_unlock(gt->gm);
 }
 
-/* No page stays referenced: not by a fill, an upgrade, a table or the end. */
+/*
+ * Nothing stays referenced: not by a fill, an upgrade to writing, a table or
+ * the end.  Others (the LRU's batches, lazy TLBs) hold a few references for a
+ * while, so look at what many rounds add up to.
+ */
 static void gmem_references(struct kunit *test)
 {
 	struct gt *gt = test->priv;
 	struct file *file = gt_file(test, 16 * PAGE_SIZE);
 	unsigned long hva = gt_area(test, file, 16 * PAGE_SIZE);
 	u8 *buf = gt_pattern(test, 16 * PAGE_SIZE, 5);
-	int i, before[16], users = atomic_read(&gt->mm->mm_users);
-	int count = atomic_read(&gt->mm->mm_count);
+	int i, round, rounds = 4 * (num_possible_cpus() + 4), slack = rounds / 2;
+	int users = atomic_read(&gt->mm->mm_users);
+	int count = atomic_read(&gt->mm->mm_count), before[16];
 	struct page *page[16];
 
 	KUNIT_ASSERT_EQ(test, gt_poke(gt, hva, buf, 16 * PAGE_SIZE), 0);
@@ -465,18 +470,15 @@ static void gmem_references(struct kunit *test)
 		KUNIT_ASSERT_FALSE(test, IS_ERR(page[i]));
 		before[i] = page_count(page[i]);
 	}
-	gt_table(test, GPA, 16 * PAGE_SIZE, hva);
-	KUNIT_EXPECT_EQ(test, gt_read(gt->gm, GPA, buf, 16 * PAGE_SIZE), 0);
-	for (i = 0; i < 16; i++)
-		KUNIT_EXPECT_EQ(test, page_count(page[i]), before[i]);
-	KUNIT_EXPECT_EQ(test, gt_write(gt->gm, GPA, buf, 16 * PAGE_SIZE), 0);
-	for (i = 0; i < 16; i++)
-		KUNIT_EXPECT_EQ(test, page_count(page[i]), before[i]);
-	KUNIT_EXPECT_EQ(test, atomic_read(&gt->mm->mm_users), users);
-	gt_table(test, GPA, 16 * PAGE_SIZE, hva);
-	KUNIT_EXPECT_EQ(test, atomic_read(&gt->mm->mm_count), count);
+	for (round = 0; round < rounds; round++) {
+		gt_table(test, GPA, 16 * PAGE_SIZE, hva);
+		KUNIT_EXPECT_EQ(test, gt_read(gt->gm, GPA, buf, 16 * PAGE_SIZE), 0);
+		KUNIT_EXPECT_EQ(test, gt_write(gt->gm, GPA, buf, 16 * PAGE_SIZE), 0);
+	}
+	KUNIT_EXPECT_LT(test, atomic_read(&gt->mm->mm_users), users + slack);
+	KUNIT_EXPECT_LT(test, atomic_read(&gt->mm->mm_count), count + slack);
 	for (i = 0; i < 16; i++) {
-		KUNIT_EXPECT_EQ(test, page_count(page[i]), before[i]);
+		KUNIT_EXPECT_LT(test, page_count(page[i]), before[i] + slack);
 		put_page(page[i]);
 	}
 }
