@@ -30,6 +30,9 @@ help:
 	@echo '  vm-shell       a shell in the test machine (VM="--kernel debug" for that one)'
 	@echo '  check          everything, on the stock and the debug kernel'
 	@echo '  check-quick    ring tests in user space, KUnit, style'
+	@echo '  bench          what a frame costs, beside vhost-net (BENCH="--json FILE")'
+	@echo '  bench-smoke    did it get worse? two minutes'
+	@echo '  bench-plot     plots of what bench measured, in Documentation/'
 	@echo '  style          sparse, W=1, checkpatch --strict, shellcheck'
 	@echo 'What tests need is kept in ~/.cache/ivshm (IVSHM_CACHE=DIR to put it elsewhere).'
 
@@ -73,6 +76,15 @@ check:
 check-quick:
 	@$(T)/check --quick
 
+bench:
+	@$(T)/bench/bench $(BENCH)
+
+bench-smoke:
+	@$(T)/bench/bench --smoke
+
+bench-plot:
+	@$(T)/bench/bench --plot $(BENCH)
+
 style:
 	@$(T)/style
 
@@ -80,5 +92,7 @@ clean:
 	@[ ! -e "$(KDIR)/Makefile" ] || $(MAKE) -C $(KDIR) M=$(TOP) clean
 	$(MAKE) -C $(TOP)/tools/ivmctl clean
 	$(MAKE) -C $(T)/vring clean
+	$(MAKE) -C $(T)/bench clean
 
-.PHONY: all help modules kdir tools install deps demo vm-shell check check-quick style clean
+.PHONY: all help modules kdir tools install deps demo vm-shell check check-quick \
+	bench bench-smoke bench-plot style clean

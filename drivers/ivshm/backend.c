@@ -200,8 +200,10 @@ void ivshm_backend_stop(struct ivshm_qp *qp, u32 index, enum ivshm_reason reason
 	vq->started = false;
 	WRITE_ONCE(vq->sock, NULL);
 	if (index == IVSHM_VQ_RX) {
+		ivshm_uplink_unpull(qp);
 		WRITE_ONCE(qp->tap_ring, NULL);
-		qp->isolated = false;
+		qp->isolated = 0;
+		qp->isolating = 0;
 		qp->tap_skip = 0;
 	}
 	fput(vq->tap);
@@ -253,6 +255,8 @@ int ivshm_backend_run(struct ivshm_qp *qp, u32 index, struct file *file, struct 
 	vq->tap = file;		/* our reference from now on */
 	WRITE_ONCE(vq->sock, sock);
 	vq->started = false;
+	if (index == IVSHM_VQ_TX)
+		qp->tx_batched = ivshm_backend_ring(file);
 	if (index == IVSHM_VQ_RX) {
 		WRITE_ONCE(qp->tap_ring, ivshm_backend_ring(file));
 		ivshm_poll_start(&qp->tap_poll, qp, file, ivshm_poll_tap);

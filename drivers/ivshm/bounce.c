@@ -69,7 +69,7 @@ void ivshm_bounce_purge(struct ivshm_qp *qp)
 	}
 }
 
-void ivshm_bounce_work(struct ivshm_qp *qp)
+bool ivshm_bounce_work(struct ivshm_qp *qp)
 {
 	struct ivshm_frame *f = &qp->tap_frame;
 	enum ivshm_delivery why;
@@ -107,4 +107,5 @@ void ivshm_bounce_work(struct ivshm_qp *qp)
 		ivshm_deliver_flush(qp);
 		ivshm_qp_wake_waiters(qp);
 	}
+	return !buf;
 }

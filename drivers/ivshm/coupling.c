@@ -201,7 +201,7 @@ static void coupling_unbind(struct ivshm_member *member,
 	ivshm_port_kick(port);
 }
 
-/* Frames that wait for a member that left are to be decided anew. */
+/* Frames that wait, and those in the taps, are to be decided anew. */
 static void coupling_kick(struct ivshm_coupling *coupling)
 {
 	struct ivshm_port *port;
@@ -385,9 +385,11 @@ int ivshm_coupling_new(struct net *net, const struct ivshm_coupling_config *cfg,
 
 	for (i = 0; i < coupling->nr; i++) {
 		port = ivshm_port_find(net, coupling->member[i].name);
-		if (port && port->state == IVSHM_PORT_RUNNING)
+		if (port && ivshm_port_is_up(port))
 			coupling_bind(&coupling->member[i], port);
 	}
+	WRITE_ONCE(coupling->live, true);
+	coupling_kick(coupling);
 	return 0;
 }
 
@@ -410,6 +412,7 @@ static void coupling_unlink(struct ivshm_coupling *coupling)
 
 	lockdep_assert_held(&ivshm_mutex);
 
+	WRITE_ONCE(coupling->live, false);
 	for (i = 0; i < coupling->nr; i++)
 		if (member_port(&coupling->member[i]))
 			coupling_unbind(&coupling->member[i], IVSHM_REASON_CONFIG);

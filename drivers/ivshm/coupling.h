@@ -99,6 +99,8 @@ struct ivshm_member {
  * @idle:	seconds without a frame after which it falls back, 0 for never
  * @park_us:	microseconds a frame waits for a full receiver
  * @bypass:	the bridge's rules are not asked
+ * @live:	decides frames; not while its members are being bound or let
+ *		go, so that for all of them it begins and ends at once
  * @lock:	protects the states and counts below and the states of the
  *		pairs; a leaf but for the queues of netlink listeners
  * @state:	under @lock, read anywhere
@@ -121,6 +123,7 @@ struct ivshm_coupling {
 	u32 idle;
 	u32 park_us;
 	bool bypass;
+	bool live;
 	spinlock_t lock;	/* states of the coupling and its pairs */
 	enum ivshm_coupling_state state;
 	u32 running;
@@ -224,14 +227,17 @@ void ivshm_pair_read_stats(const struct ivshm_pair *pair,
 			   struct ivshm_pair_stats *sum);
 
 /*
- * Whether frames from the tap of @port are to be dropped, as it is a member
- * of a static coupling. Under RCU.
+ * The id of the static coupling that @port is in, or 0.  Its members exchange
+ * no frames with their taps. Under RCU.
  */
-static inline bool ivshm_port_isolated(const struct ivshm_port *port)
+static inline u64 ivshm_port_isolated(const struct ivshm_port *port)
 {
 	const struct ivshm_member *member = rcu_dereference(port->member);
 
-	return member && member->coupling->type == IVSHM_COUPLING_STATIC;
+	if (!member || member->coupling->type != IVSHM_COUPLING_STATIC ||
+	    !READ_ONCE(member->coupling->live))
+		return 0;
+	return member->coupling->id;
 }
 
 /* Includes the bridge's rules and the detector. After ivshm_addr_init(). */

@@ -52,6 +52,18 @@ void ivshm_scratch_free(struct ivshm_scratch *s)
 	kvfree(s);
 }
 
+static void ivshm_scratch_reset(struct ivshm_scratch *s)
+{
+	s->nr_plans = 0;
+	s->nr_src = 0;
+	s->nr_dst = 0;
+	s->nr_used = 0;
+	s->nr_log = 0;
+	s->bytes = 0;
+	s->descs = 0;
+	s->look_again = false;
+}
+
 static enum ivshm_delivery ivshm_deliver_src_error(int err)
 {
 	switch (err) {
@@ -95,6 +107,13 @@ static enum ivshm_delivery ivshm_plan_src(struct ivshm_qp *src, struct ivshm_qp 
 	vec[n++].iov_len = f->copy_len;
 
 	skip = src->hdr_len + f->copy_len;
+	if (f->page && f->page_gen == ivshm_gmem_generation(src->gm)) {
+		if (f->len > f->copy_len) {
+			vec[n].iov_base = (void *)f->page + skip;
+			vec[n++].iov_len = f->len - f->copy_len;
+		}
+		goto out;
+	}
 	for (i = 0; i < f->nr_segs; i++) {
 		u32 len = f->seg[i].len;
 
@@ -146,8 +165,6 @@ static int ivshm_plan_chain(struct ivshm_qp *dst, struct ivshm_scratch *s,
 	for (i = 0; i < chain->nr_in && use; i++) {
 		u32 len = min(use, s->seg[i].len);
 
-		if (s->nr_log == IVSHM_SCRATCH_VECS)
-			return -ENOSPC;
 		got = ivshm_gmem_map(dst->gm, s->seg[i].addr, len, true,
 				     &s->dst[s->nr_dst],
 				     IVSHM_SCRATCH_VECS - s->nr_dst);
@@ -157,10 +174,14 @@ static int ivshm_plan_chain(struct ivshm_qp *dst, struct ivshm_scratch *s,
 			err = got;
 		else
 			s->nr_dst += got;
+		use -= len;
+		if (likely(!ivshm_gmem_logged(dst->gm)))
+			continue;
+		if (s->nr_log == IVSHM_SCRATCH_VECS)
+			return -ENOSPC;
 		s->log[s->nr_log++] = (struct ivshm_vring_seg) {
 			.addr = s->seg[i].addr, .len = len,
 		};
-		use -= len;
 	}
 	return err;
 }
@@ -229,19 +250,23 @@ undo:
 	return why;
 }
 
+/* @f is NULL for a frame of @len bytes that somebody else will write. */
 static enum ivshm_delivery ivshm_plan_frame(struct ivshm_qp *src, struct ivshm_qp *dst,
 					    struct ivshm_scratch *s,
-					    const struct ivshm_frame *f)
+					    const struct ivshm_frame *f, u32 len)
 {
 	struct ivshm_plan *p = &s->plan[s->nr_plans];
+	enum ivshm_delivery why = IVSHM_DELIVERED;
 	u32 nr_src = s->nr_src;
-	enum ivshm_delivery why;
 
 	if (s->bytes >= IVSHM_BATCH_BYTES || s->descs >= IVSHM_BATCH_DESCS)
 		return IVSHM_DELIVER_MORE;
-	why = ivshm_plan_src(src, dst, s, p, f);
+	if (f) {
+		why = ivshm_plan_src(src, dst, s, p, f);
+		len = f->buf ? f->buf->len : f->len;
+	}
 	if (why == IVSHM_DELIVERED) {
-		p->total = dst->hdr_len + (f->buf ? f->buf->len : f->len);
+		p->total = dst->hdr_len + len;
 		why = ivshm_plan_dst(dst, s, p);
 	}
 	if (why != IVSHM_DELIVERED) {
@@ -254,12 +279,14 @@ static enum ivshm_delivery ivshm_plan_frame(struct ivshm_qp *src, struct ivshm_q
 }
 
 /*
- * Claim for as many frames as there are buffers for.  Frames for which no
- * buffers can ever do are the caller's to drop: it is told about the first.
+ * Claim for as many frames as there are buffers for: @n of @frame, or those of
+ * @pull.  Frames for which no buffers can ever do are the caller's to drop: it
+ * is told about the first.
  */
 static enum ivshm_delivery ivshm_claim(struct ivshm_qp *src, struct ivshm_qp *dst,
 				       struct ivshm_scratch *s,
-				       struct ivshm_frame **frame, u32 n, bool arm)
+				       struct ivshm_frame **frame,
+				       const struct ivshm_pull *pull, u32 n, bool arm)
 {
 	struct ivshm_vring *ring = &dst->vq[IVSHM_VQ_RX].ring;
 	enum ivshm_delivery why = IVSHM_DELIVERED;
@@ -275,7 +302,8 @@ static enum ivshm_delivery ivshm_claim(struct ivshm_qp *src, struct ivshm_qp *ds
 		return IVSHM_DELIVER_MISS_DST;
 
 	while (s->nr_plans < n) {
-		why = ivshm_plan_frame(src, dst, s, frame[s->nr_plans]);
+		why = pull ? ivshm_plan_frame(src, dst, s, NULL, pull->len[s->nr_plans]) :
+			     ivshm_plan_frame(src, dst, s, frame[s->nr_plans], 0);
 		if (why == IVSHM_DELIVERED)
 			continue;
 		/*
@@ -306,8 +334,18 @@ static void ivshm_copy_plan(const struct ivshm_scratch *s, const struct ivshm_pl
 {
 	const struct kvec *src = &s->src[p->src], *dst = &s->dst[p->dst];
 	size_t soff = 0, doff = 0;
-	u32 left = p->total;
+	u32 left = p->total, i;
 
+	/* The ordinary frame: into one buffer. */
+	if (p->nr_dst == 1) {
+		void *to = dst->iov_base;
+
+		for (i = 0; i < p->nr_src; i++) {
+			memcpy(to, src[i].iov_base, src[i].iov_len);
+			to += src[i].iov_len;
+		}
+		return;
+	}
 	while (left) {
 		size_t n = min3(src->iov_len - soff, dst->iov_len - doff, (size_t)left);
 
@@ -326,14 +364,40 @@ static void ivshm_copy_plan(const struct ivshm_scratch *s, const struct ivshm_pl
 	}
 }
 
+static void ivshm_log_all(struct ivshm_qp *dst, const struct ivshm_scratch *s)
+{
+	u32 i;
+
+	for (i = 0; i < s->nr_log; i++)
+		ivshm_gmem_log(dst->gm, s->log[i].addr, s->log[i].len);
+}
+
 static void ivshm_copy_all(struct ivshm_qp *dst, const struct ivshm_scratch *s)
 {
 	u32 i;
 
 	for (i = 0; i < s->nr_plans; i++)
 		ivshm_copy_plan(s, &s->plan[i]);
-	for (i = 0; i < s->nr_log; i++)
-		ivshm_gmem_log(dst->gm, s->log[i].addr, s->log[i].len);
+	ivshm_log_all(dst, s);
+}
+
+/* A frame of @pull, its vnet header completed; false if it is lost. */
+static bool ivshm_pull_plan(struct ivshm_qp *qp, const struct ivshm_scratch *s,
+			    const struct ivshm_pull *pull, u32 i)
+{
+	const struct ivshm_plan *p = &s->plan[i];
+	const struct kvec *dst = &s->dst[p->dst];
+	struct iov_iter to;
+
+	iov_iter_kvec(&to, ITER_DEST, dst, p->nr_dst, p->total);
+	if (pull->read(qp, i, &to))
+		return false;
+	if (qp->hdr_len < sizeof(p->hdr))
+		return true;
+	iov_iter_kvec(&to, ITER_DEST, dst, p->nr_dst, p->total);
+	iov_iter_advance(&to, offsetof(struct virtio_net_hdr_mrg_rxbuf, num_buffers));
+	return copy_to_iter(&p->hdr.num_buffers, sizeof(p->hdr.num_buffers), &to) ==
+	       sizeof(p->hdr.num_buffers);
 }
 
 u32 ivshm_deliver(struct ivshm_qp *src, struct ivshm_qp *dst,
@@ -344,18 +408,11 @@ u32 ivshm_deliver(struct ivshm_qp *src, struct ivshm_qp *dst,
 	struct ivshm_vring *ring = &dst->vq[IVSHM_VQ_RX].ring;
 	bool wake = false;
 
-	s->nr_plans = 0;
-	s->nr_src = 0;
-	s->nr_dst = 0;
-	s->nr_used = 0;
-	s->nr_log = 0;
-	s->bytes = 0;
-	s->descs = 0;
-	s->look_again = false;
+	ivshm_scratch_reset(s);
 
 	ivshm_gmem_read_lock2(src->gm, dst->gm);
 	spin_lock(&dst->rx_lock);
-	*why = ivshm_claim(src, dst, s, frame, n, arm);
+	*why = ivshm_claim(src, dst, s, frame, NULL, n, arm);
 	if (s->nr_plans && dst->rx_kick_on && !arm) {
 		/*
 		 * Whoever waits armed the notification that we now switch off,
@@ -393,6 +450,47 @@ out:
 	if (s->look_again)
 		ivshm_worker_wake(&src->worker,
 				  src == dst ? IVSHM_WORK_RX : IVSHM_WORK_PARK);
+	return s->nr_plans;
+}
+
+u32 ivshm_deliver_pull(struct ivshm_qp *qp, const struct ivshm_pull *pull, u32 *failed,
+		       enum ivshm_delivery *why)
+{
+	struct ivshm_vring *ring = &qp->vq[IVSHM_VQ_RX].ring;
+	struct ivshm_scratch *s = qp->scratch;
+	u32 i, j;
+
+	ivshm_scratch_reset(s);
+	*failed = 0;
+
+	ivshm_gmem_read_lock(qp->gm);
+	spin_lock(&qp->rx_lock);
+	*why = ivshm_claim(qp, qp, s, NULL, pull, pull->nr, true);
+	spin_unlock(&qp->rx_lock);
+	for (i = 0; i < s->nr_plans; i++) {
+		const struct ivshm_plan *p = &s->plan[i];
+
+		if (ivshm_pull_plan(qp, s, pull, i))
+			continue;
+		/* Too short for any frame: the guest takes its buffers back. */
+		for (j = 0; j < p->nr_used; j++)
+			s->used[p->used + j].len = 0;
+		++*failed;
+	}
+	if (s->nr_plans) {
+		ivshm_log_all(qp, s);
+		spin_lock(&qp->rx_lock);
+		ivshm_vring_push(ring, s->used, s->nr_used);
+		spin_unlock(&qp->rx_lock);
+		if (READ_ONCE(qp->rx_stalled))
+			WRITE_ONCE(qp->rx_stalled, false);
+	}
+	ivshm_gmem_read_unlock(qp->gm);
+
+	if (*why == IVSHM_DELIVER_BROKEN)
+		ivshm_qp_report(qp, IVSHM_VQ_RX);
+	if (s->look_again)
+		ivshm_worker_wake(&qp->worker, IVSHM_WORK_RX);
 	return s->nr_plans;
 }
 

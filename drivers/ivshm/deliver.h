@@ -17,6 +17,7 @@ struct ivshm_buf;
 struct ivshm_frame;
 struct ivshm_qp;
 struct ivshm_scratch;
+struct iov_iter;
 struct list_head;
 
 /* Why the first frame that was not delivered was not. */
@@ -53,6 +54,26 @@ u32 ivshm_deliver(struct ivshm_qp *src, struct ivshm_qp *dst,
 		  struct ivshm_frame **frame, u32 n, bool arm, bool quiet,
 		  enum ivshm_delivery *why);
 
+/**
+ * struct ivshm_pull - frames that somebody else writes to the guest's buffers
+ * @len:	bytes of each, without the vnet header
+ * @nr:		number of frames, up to IVSHM_BATCH
+ * @read:	writes frame @i with its vnet header to @to; may not sleep.
+ *		Returns 0 or an error, which costs the frame
+ */
+struct ivshm_pull {
+	u32 len[64];
+	u32 nr;
+	int (*read)(struct ivshm_qp *qp, u32 i, struct iov_iter *to);
+};
+
+/*
+ * As ivshm_deliver() for the worker's own guest, quietly, with frames from
+ * @pull.  @failed: how many of those returned were lost.
+ */
+u32 ivshm_deliver_pull(struct ivshm_qp *qp, const struct ivshm_pull *pull, u32 *failed,
+		       enum ivshm_delivery *why);
+
 /* Interrupt @qp's guest for what was delivered quietly. */
 void ivshm_deliver_flush(struct ivshm_qp *qp);
 
@@ -81,7 +102,7 @@ bool ivshm_deliver_want(struct ivshm_qp *qp);
 bool ivshm_bounce(struct ivshm_qp *dst, struct list_head *bufs);
 /* Drop what others left. */
 void ivshm_bounce_purge(struct ivshm_qp *qp);
-/* The receiver's worker delivers what others left. May sleep. */
-void ivshm_bounce_work(struct ivshm_qp *qp);
+/* The receiver's worker delivers what others left; false if some must wait. May sleep. */
+bool ivshm_bounce_work(struct ivshm_qp *qp);
 
 #endif /* _IVSHM_DELIVER_H */

@@ -97,6 +97,8 @@ static void decide_static(struct ivshm_port *src, struct ivshm_member *member,
 	struct ivshm_port *dst;
 	struct ivshm_addr *to;
 
+	if (unlikely(!READ_ONCE(coupling->live)))
+		return;
 	d->path = IVSHM_PATH_DROP;
 	if (coupling->nr == 2) {
 		decide_crossover(member, d);
@@ -260,39 +262,47 @@ static bool frame_is_direct(const struct detector_frame *f)
 	       f->from && READ_ONCE(f->from->fdb_gen) == f->gen;
 }
 
-static void decide_dynamic(struct detector_frame *f, const u8 *hdr, u32 hdr_len,
-			   u32 gso_len, struct ivshm_decision *d)
+/* The pair that the frame belongs to; false if the uplink is all there is. */
+static bool find_pair(struct detector_frame *f, const u8 *hdr, u32 hdr_len, u32 gso_len,
+		      struct ivshm_decision *d)
 {
 	const struct ethhdr *eth = (const struct ethhdr *)hdr;
 	const struct ivshm_member *peer;
 	bool tagged;
 
 	if (is_multicast_ether_addr(eth->h_dest))
-		return;
+		return false;
 	f->to = ivshm_addr_lookup_mac(READ_ONCE(f->src->net), eth->h_dest);
 	if (!f->to)
-		return;
+		return false;
 	f->dst = rcu_dereference(f->to->port);
 	if (f->dst == f->src)
-		return;
+		return false;
 	peer = rcu_dereference(f->dst->member);
 	if (!peer || peer->coupling != f->member->coupling)
-		return;
+		return false;
 	f->index = peer->index;
 	f->pair = &f->member->pair[peer->index];
 	f->now = jiffies;
 	f->gen = ivshm_bridge_rules_gen();
 	d->pair = f->pair;
 
-	if (!f->member->coupling->bypass) {
-		if (unlikely(proto_is_bridge_own(frame_proto(hdr, hdr_len,
-							     &tagged))))
-			return;
-		if (unlikely(!frame_fits(f->dst, gso_len, tagged))) {
-			ivshm_detector_note(f->pair, IVSHM_REASON_MTU);
-			return;
-		}
+	if (f->member->coupling->bypass)
+		return true;
+	if (unlikely(proto_is_bridge_own(frame_proto(hdr, hdr_len, &tagged))))
+		return false;
+	if (unlikely(!frame_fits(f->dst, gso_len, tagged))) {
+		ivshm_detector_note(f->pair, IVSHM_REASON_MTU);
+		return false;
 	}
+	return true;
+}
+
+static void decide_dynamic(struct detector_frame *f, const u8 *hdr, u32 hdr_len,
+			   u32 gso_len, struct ivshm_decision *d)
+{
+	if (!find_pair(f, hdr, hdr_len, gso_len, d))
+		return;
 	if (likely(frame_is_direct(f))) {
 		frame_touch(f->pair, f->now);
 		d->path = IVSHM_PATH_DIRECT;
@@ -323,6 +333,27 @@ void ivshm_detector_decide(struct ivshm_port *src, const u8 *hdr, u32 hdr_len,
 		decide_static(src, f.member, hdr, d);
 	else
 		decide_dynamic(&f, hdr, hdr_len, gso_len, d);
+}
+
+bool ivshm_detector_direct(struct ivshm_port *src, const u8 *hdr, u32 len,
+			   struct ivshm_decision *d)
+{
+	const struct ethhdr *eth = (const struct ethhdr *)hdr;
+	struct detector_frame f = { .src = src };
+
+	f.from = ivshm_addr_learn(src, eth->h_source);
+	f.member = rcu_dereference(src->member);
+	if (!f.member)
+		return false;
+	if (f.member->coupling->type == IVSHM_COUPLING_STATIC) {
+		decide_static(src, f.member, hdr, d);
+		return d->path == IVSHM_PATH_DIRECT;
+	}
+	if (!find_pair(&f, hdr, ETH_HLEN, len, d) || !frame_is_direct(&f))
+		return false;
+	frame_touch(f.pair, f.now);
+	d->dst = f.dst;
+	return true;
 }
 
 void ivshm_detector_joined(struct ivshm_port *src, struct ivshm_pair *pair,

@@ -75,6 +75,14 @@ void ivshm_detector_decide(struct ivshm_port *src, const u8 *hdr, u32 hdr_len,
 			   u32 frame_len, u32 gso_len, struct ivshm_decision *d);
 
 /*
+ * The same for an untagged frame of @len bytes, without changing anything but
+ * what is known of addresses: true with the answer in @d if it goes direct,
+ * false if that is to be found out.
+ */
+bool ivshm_detector_direct(struct ivshm_port *src, const u8 *hdr, u32 len,
+			   struct ivshm_decision *d);
+
+/*
  * The worker of @src reports that everything that was in the tap queue of the
  * receiver when the pair began to join has been consumed (@done), or that it
  * gave up waiting: a dynamic pair goes on to COUPLED, or back to UPLINK, where

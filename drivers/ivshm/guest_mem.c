@@ -157,11 +157,11 @@ const struct mmu_interval_notifier_ops ivshm_gmem_notifier_ops = {
  * write-protect, with an invalidation, before they clear the flag.  Folios
  * without a mapping (anonymous, hugetlb, driver pages) only get the flag.
  */
-static void ivshm_gmem_mark_dirty(const void *addr)
+static __always_inline void ivshm_gmem_mark_dirty(const void *addr)
 {
 	struct folio *folio = virt_to_folio(addr);
 
-	if (!folio_test_dirty(folio))
+	if (unlikely(!folio_test_dirty(folio)))
 		folio_mark_dirty(folio);
 }
 
@@ -284,6 +284,79 @@ static int ivshm_gmem_check_range(u64 gpa, u32 len)
 	if (unlikely(!len || gpa + (len - 1) < gpa))
 		return -EFAULT;
 	return 0;
+}
+
+/* The page that holds @hva if it is in the mirror, or NULL. */
+static __always_inline void *ivshm_gmem_peek_page(struct ivshm_gmem *gm, u64 hva, bool write)
+{
+	u64 index = hva >> IVSHM_GMEM_CHUNK_SHIFT;
+	struct ivshm_gmem_chunk *chunk;
+	unsigned long entry;
+
+	chunk = READ_ONCE(gm->cache[index % IVSHM_GMEM_CACHE_SIZE]);
+	if (unlikely(!chunk || chunk->index != index))
+		return NULL;
+	entry = chunk->entry[(hva >> PAGE_SHIFT) % IVSHM_GMEM_CHUNK_PAGES];
+	if (unlikely(!(entry & (write ? IVSHM_GMEM_WRITE : IVSHM_GMEM_VALID))))
+		return NULL;
+	entry &= PAGE_MASK;
+	if (write)
+		ivshm_gmem_mark_dirty((void *)entry);
+	return (void *)entry;
+}
+
+/* Across a page boundary, or not in the region that was found last. */
+static noinline bool ivshm_gmem_peek_slow(struct ivshm_gmem *gm, u64 gpa, u32 len, bool write,
+					  struct ivshm_gmem_span *span)
+{
+	const struct ivshm_gmem_region *region = ivshm_gmem_find(gm, gpa);
+	u32 off, first;
+	void *page;
+	u64 hva;
+
+	if (!region || !len || len - 1 > region->last - gpa)
+		return false;
+	hva = region->hva + (gpa - region->gpa);
+	off = offset_in_page(hva);
+	first = min_t(u32, len, PAGE_SIZE - off);
+	page = ivshm_gmem_peek_page(gm, hva, write);
+	if (!page)
+		return false;
+	span->addr = page + off;
+	span->len = len;
+	if (first == len)
+		return true;
+	if (len - first > PAGE_SIZE)
+		return false;
+	span->next = ivshm_gmem_peek_page(gm, hva + first, write);
+	if (!span->next)
+		return false;
+	if (span->next != page + PAGE_SIZE)
+		span->len = first;
+	return true;
+}
+
+bool ivshm_gmem_peek(struct ivshm_gmem *gm, u64 gpa, u32 len, bool write,
+		     struct ivshm_gmem_span *span)
+{
+	const struct ivshm_gmem_view *view = gm->view;
+	u32 i = READ_ONCE(view->hint);
+	const struct ivshm_gmem_region *region = &view->region[i];
+	void *page;
+	u64 hva;
+
+	if (unlikely(i >= view->n || gpa < region->gpa || gpa > region->last))
+		return ivshm_gmem_peek_slow(gm, gpa, len, write, span);
+	hva = region->hva + (gpa - region->gpa);
+	if (unlikely((u64)len - 1 > region->last - gpa ||
+		     offset_in_page(hva) + (u64)len > PAGE_SIZE))
+		return ivshm_gmem_peek_slow(gm, gpa, len, write, span);
+	page = ivshm_gmem_peek_page(gm, hva, write);
+	if (unlikely(!page))
+		return false;
+	span->addr = page + offset_in_page(hva);
+	span->len = len;
+	return true;
 }
 
 int ivshm_gmem_map(struct ivshm_gmem *gm, u64 gpa, u32 len, bool write,

@@ -144,6 +144,22 @@ int ivshm_gmem_check(struct ivshm_gmem *gm, u64 hva, u32 len, bool write);
 int ivshm_gmem_map(struct ivshm_gmem *gm, u64 gpa, u32 len, bool write,
 		   struct kvec *vec, u32 max);
 
+/* A range within two pages at most: @len bytes at @addr, the rest at @next. */
+struct ivshm_gmem_span {
+	void *addr;
+	void *next;
+	u32 len;
+};
+
+/*
+ * Look up @len bytes at @gpa in the mirror: false, with nothing noted, if they
+ * are not in it or not within two pages.  What is found is as good as what
+ * ivshm_gmem_map() gives, but for the log, and in later sections too while the
+ * generation stays the same.  Read section only.
+ */
+bool ivshm_gmem_peek(struct ivshm_gmem *gm, u64 gpa, u32 len, bool write,
+		     struct ivshm_gmem_span *span);
+
 /* Copy out of guest memory: 0 or what ivshm_gmem_map() says. Read section only. */
 int ivshm_gmem_read(struct ivshm_gmem *gm, u64 gpa, void *buf, u32 len);
 
@@ -155,6 +171,8 @@ int ivshm_gmem_read(struct ivshm_gmem *gm, u64 gpa, void *buf, u32 len);
  * ring it is the caller's.
  */
 int ivshm_gmem_log_prepare(struct ivshm_gmem *gm, u64 gpa, u32 len);
+/* Whether writes are to be logged. Read section only. */
+bool ivshm_gmem_logged(const struct ivshm_gmem *gm);
 /*
  * Log a write that has been made.  Read section only, the one in which
  * ivshm_gmem_map() or ivshm_gmem_log_prepare() said yes.
@@ -209,5 +227,19 @@ int ivshm_gmem_fault(struct ivshm_gmem *gm);
  */
 int ivshm_gmem_user_copy(struct ivshm_gmem *gm, u64 gpa, void *buf, u32 len,
 			 bool write);
+
+/*
+ * The VMM's addresses of a guest-physical range, to be handed to others who
+ * access user memory: the number of pieces, one for each region; -EFAULT, or
+ * -ENOSPC for more than @max. Read section only.
+ */
+int ivshm_gmem_user_vec(struct ivshm_gmem *gm, u64 gpa, u32 len, struct iovec *vec,
+			u32 max);
+/*
+ * Between the two a kernel thread has the VMM's user mappings; what it does may
+ * fault and sleep like ivshm_gmem_fault(). Returns what to give back or -ESRCH.
+ */
+int ivshm_gmem_borrow(struct ivshm_gmem *gm);
+void ivshm_gmem_give_back(struct ivshm_gmem *gm, int borrowed);
 
 #endif /* _IVSHM_GUEST_MEM_H */

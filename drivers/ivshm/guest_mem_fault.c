@@ -126,11 +126,8 @@ u64 ivshm_gmem_want(struct ivshm_gmem *gm, u64 hva, u64 len, bool write)
 	return min(at, end) - hva;
 }
 
-/*
- * Work on the VMM's address space. Returns 1 if its user mappings had to be
- * borrowed, 0 if they are the caller's own, or -ESRCH if they are gone.
- */
-static int ivshm_gmem_enter(struct ivshm_gmem *gm)
+/* Returns 1 if the mappings had to be borrowed, 0 if they are the caller's own. */
+int ivshm_gmem_borrow(struct ivshm_gmem *gm)
 {
 	if (!mmget_not_zero(gm->mm)) {
 		spin_lock(&gm->miss_lock);
@@ -145,9 +142,9 @@ static int ivshm_gmem_enter(struct ivshm_gmem *gm)
 	return 1;
 }
 
-static void ivshm_gmem_leave(struct ivshm_gmem *gm, int entered)
+void ivshm_gmem_give_back(struct ivshm_gmem *gm, int borrowed)
 {
-	if (entered)
+	if (borrowed)
 		kthread_unuse_mm(gm->mm);
 	mmput(gm->mm);
 }
@@ -340,7 +337,7 @@ int ivshm_gmem_fault(struct ivshm_gmem *gm)
 		return READ_ONCE(gm->dead) ? -ESRCH : 0;
 	if (mutex_lock_killable(&gm->fill_mutex))
 		return -EINTR;
-	entered = ivshm_gmem_enter(gm);
+	entered = ivshm_gmem_borrow(gm);
 	if (entered < 0) {
 		mutex_unlock(&gm->fill_mutex);
 		return entered;
@@ -355,7 +352,7 @@ int ivshm_gmem_fault(struct ivshm_gmem *gm)
 	for (i = 0; i < n && !err; i++)
 		err = ivshm_gmem_fill(gm, &gm->filling[i]);
 
-	ivshm_gmem_leave(gm, entered);
+	ivshm_gmem_give_back(gm, entered);
 	mutex_unlock(&gm->fill_mutex);
 
 	/*
@@ -367,6 +364,27 @@ int ivshm_gmem_fault(struct ivshm_gmem *gm)
 		err = fatal_signal_pending(current) ? -EINTR : 0;
 	}
 	return err;
+}
+
+int ivshm_gmem_user_vec(struct ivshm_gmem *gm, u64 gpa, u32 len, struct iovec *vec,
+			u32 max)
+{
+	const struct ivshm_gmem_region *region;
+	u32 n = 0, piece;
+
+	if (gpa + (len - 1) < gpa)
+		return -EFAULT;
+	for (; len; gpa += piece, len -= piece) {
+		region = ivshm_gmem_find(gm, gpa);
+		if (!region)
+			return -EFAULT;
+		if (n == max)
+			return -ENOSPC;
+		piece = min_t(u64, len - 1, region->last - gpa) + 1;
+		vec[n].iov_base = u64_to_user_ptr(region->hva + (gpa - region->gpa));
+		vec[n++].iov_len = piece;
+	}
+	return n;
 }
 
 /* As much of a user copy as one region holds. */
@@ -424,14 +442,14 @@ int ivshm_gmem_user_copy(struct ivshm_gmem *gm, u64 gpa, void *buf, u32 len,
 
 	if (!len || gpa + (len - 1) < gpa)
 		return -EFAULT;
-	entered = ivshm_gmem_enter(gm);
+	entered = ivshm_gmem_borrow(gm);
 	if (entered < 0)
 		return entered;
 	for (; left && !err; at += piece, buf += piece, left -= piece) {
 		piece = 0;
 		err = ivshm_gmem_user_piece(gm, at, buf, left, write, &piece);
 	}
-	ivshm_gmem_leave(gm, entered);
+	ivshm_gmem_give_back(gm, entered);
 
 	/* A copy that failed half-way has been written half-way. */
 	if (write && err != -EINTR) {

@@ -61,6 +61,11 @@ int ivshm_gmem_log_resident(struct ivshm_gmem *gm, u64 gpa, u64 len)
 	return ret;
 }
 
+bool ivshm_gmem_logged(const struct ivshm_gmem *gm)
+{
+	return gm->log_enabled;
+}
+
 int ivshm_gmem_log_prepare(struct ivshm_gmem *gm, u64 gpa, u32 len)
 {
 	if (likely(!gm->log_enabled))

@@ -18,9 +18,10 @@
  * - A coupling (coupling.c) is made and deleted by netlink; its members take
  *   ports as they begin to run.
  * - The worker (worker.c) takes frames from the transmit ring (tx.c), asks the
- *   detector (tx_direct.c, detector.c) and delivers (deliver.c) or uses the tap
- *   (tx_rest.c, uplink.c).  Frames that must wait are parked (park.c), or left
- *   with the receiver in kernel buffers (bounce.c).
+ *   detector (tx_direct.c, detector.c) and delivers (deliver.c, or tx_fast.c for
+ *   plain runs) or uses the tap (tx_rest.c, uplink.c, uplink_send.c).  Frames
+ *   that must wait are parked (park.c), or left with the receiver in kernel
+ *   buffers (bounce.c).
  *
  * Lock order, outermost first:
  *   ivshm_qp.mutex        ioctls of one open file

@@ -150,9 +150,13 @@ bool ivshm_park_release(struct ivshm_qp *qp, struct ivshm_frame *f)
 
 void ivshm_park_retry(struct ivshm_qp *qp)
 {
+	struct ivshm_park *uplink = ivshm_park_find(qp, IVSHM_PARK_UPLINK);
 	LIST_HEAD(frames);
 	u32 i;
 
+	/* Frames for a receiver that is being joined come behind those. */
+	if (uplink)
+		ivshm_park_empty(qp, uplink, &frames);
 	for (i = 0; i < IVSHM_PARKS && qp->nr_parked; i++)
 		if (qp->parks[i].dst_id)
 			ivshm_park_empty(qp, &qp->parks[i], &frames);

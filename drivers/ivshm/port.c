@@ -8,6 +8,7 @@
 #include <linux/rtnetlink.h>
 #include <linux/seq_file.h>
 #include <linux/slab.h>
+#include <linux/workqueue.h>
 #include <net/sock.h>
 
 #include "coupling.h"
@@ -58,14 +59,20 @@ struct ivshm_port *ivshm_port_find(const struct net *net, const char *name)
 	return NULL;
 }
 
+/* A ring is in error. Under RCU. */
+static bool ivshm_port_is_broken(const struct ivshm_port *port)
+{
+	const struct ivshm_qp *qp = rcu_dereference(port->qp);
+
+	return qp && (READ_ONCE(qp->vq[IVSHM_VQ_RX].ring.broken) ||
+		      READ_ONCE(qp->vq[IVSHM_VQ_TX].ring.broken));
+}
+
 enum ivshm_port_state ivshm_port_shown_state(const struct ivshm_port *port)
 {
 	enum ivshm_port_state state = READ_ONCE(port->state);
-	const struct ivshm_qp *qp = rcu_dereference(port->qp);
 
-	if (state == IVSHM_PORT_RUNNING && qp &&
-	    (READ_ONCE(qp->vq[IVSHM_VQ_RX].ring.broken) ||
-	     READ_ONCE(qp->vq[IVSHM_VQ_TX].ring.broken)))
+	if (state == IVSHM_PORT_RUNNING && ivshm_port_is_broken(port))
 		return IVSHM_PORT_BROKEN;
 	return state;
 }
@@ -209,6 +216,36 @@ static void ivshm_port_set_state(struct ivshm_port *port, enum ivshm_port_state 
 		ivshm_nl_port_event(port, old, state, reason);
 }
 
+/*
+ * Rings break in workers, also in those of others, which may not wait for the
+ * mutex.  The port keeps its place in its coupling: a member of a static one
+ * stays cut off from its tap whatever it does to its rings.
+ */
+static void ivshm_port_look_broken(struct work_struct *work)
+{
+	struct ivshm_port *port;
+	bool broken;
+
+	mutex_lock(&ivshm_mutex);
+	list_for_each_entry(port, &ivshm_ports, list) {
+		rcu_read_lock();
+		broken = ivshm_port_is_broken(port);
+		rcu_read_unlock();
+		if (ivshm_port_is_up(port))
+			ivshm_port_set_state(port, broken ? IVSHM_PORT_BROKEN :
+							    IVSHM_PORT_RUNNING,
+					     broken ? IVSHM_REASON_RING : IVSHM_REASON_NONE);
+	}
+	mutex_unlock(&ivshm_mutex);
+}
+
+static DECLARE_WORK(ivshm_port_broken_work, ivshm_port_look_broken);
+
+void ivshm_port_tell_broken(void)
+{
+	schedule_work(&ivshm_port_broken_work);
+}
+
 /* The interface goes, and with it the port: from the list and for good. */
 static void ivshm_port_remove(struct ivshm_port *port)
 {
@@ -259,6 +296,8 @@ int ivshm_port_attach(struct ivshm_qp *qp, struct net_device *dev,
 	rcu_assign_pointer(port->qp, qp);
 	ivshm_port_set_state(port, IVSHM_PORT_RUNNING, IVSHM_REASON_NONE);
 	ivshm_coupling_port_up(port);
+	/* It may have broken before there was a port to tell of. */
+	ivshm_port_tell_broken();
 unlock:
 	mutex_unlock(&ivshm_mutex);
 	rtnl_unlock();
@@ -285,7 +324,7 @@ static void ivshm_port_renamed(struct ivshm_port *port, struct net_device *dev)
 
 	port->net = dev_net(dev);
 	strscpy(port->name, dev->name, sizeof(port->name));
-	if (port->state == IVSHM_PORT_RUNNING)
+	if (ivshm_port_is_up(port))
 		ivshm_coupling_port_up(port);
 }
 
@@ -336,6 +375,7 @@ void ivshm_port_exit(void)
 	struct ivshm_port *port, *next;
 
 	unregister_netdevice_notifier(&ivshm_port_nb);
+	cancel_work_sync(&ivshm_port_broken_work);
 	rtnl_lock();
 	mutex_lock(&ivshm_mutex);
 	list_for_each_entry_safe(port, next, &ivshm_ports, list)

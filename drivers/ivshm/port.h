@@ -62,6 +62,12 @@ struct ivshm_port {
 	struct rcu_head rcu;
 };
 
+/* Its rings are the module's, in whatever state they are. Under ivshm_mutex. */
+static inline bool ivshm_port_is_up(const struct ivshm_port *port)
+{
+	return port->state == IVSHM_PORT_RUNNING || port->state == IVSHM_PORT_BROKEN;
+}
+
 void ivshm_port_get(struct ivshm_port *port);
 void ivshm_port_put(struct ivshm_port *port);
 
@@ -72,6 +78,9 @@ struct ivshm_port *ivshm_port_find(const struct net *net, const char *name);
 
 /* The state as it is shown: a ring in error counts. Under RCU. */
 enum ivshm_port_state ivshm_port_shown_state(const struct ivshm_port *port);
+
+/* A ring broke, or is a new one: let the listeners know of its port. Any context. */
+void ivshm_port_tell_broken(void);
 
 /* Have the workers of @port look at their work again. Any context, RCU or a reference. */
 void ivshm_port_kick(struct ivshm_port *port);

@@ -195,6 +195,8 @@ static void ivshm_qp_reset(struct ivshm_qp *qp)
 		eventfd_ctx_put(qp->log_ctx);
 	qp->log_ctx = NULL;
 	qp->tap_held = false;
+	qp->tap_copied = false;
+	WRITE_ONCE(qp->tap_done, qp->tap_in);
 	qp->rx_want = false;
 	ivshm_gmem_destroy(qp->gm);
 	qp->gm = NULL;
@@ -265,6 +267,7 @@ static long ivshm_vring_set_addr_ioctl(struct ivshm_qp *qp, struct ivshm_vq *vq,
 	if (!err)
 		vq->started = false;
 	ivshm_qp_go(qp);
+	ivshm_port_tell_broken();
 undo:
 	if (err) {
 		vq->addr = old;
@@ -346,7 +349,7 @@ static long ivshm_net_vring_ioctl(struct ivshm_qp *qp, unsigned int cmd, void __
 	case VHOST_SET_VRING_BUSYLOOP_TIMEOUT:
 		if (copy_from_user(&s, argp, sizeof(s)))
 			return -EFAULT;
-		vq->busyloop = s.num;
+		WRITE_ONCE(vq->busyloop, s.num);
 		return 0;
 	case VHOST_GET_VRING_BUSYLOOP_TIMEOUT:
 		s.index = index;

@@ -36,6 +36,9 @@ static void ivshm_qp_free(struct ivshm_qp *qp)
 	if (qp->tap_frame.buf)
 		kvfree(qp->tap_frame.buf);
 	kvfree(qp->line);
+	ivshm_uplink_batch_free(qp->uplink);
+	kfree(qp->pull);
+	ivshm_tx_fast_free(qp->fast);
 	ivshm_scratch_free(qp->scratch);
 	kvfree(qp->segs);
 	kvfree(qp->tx_used);
@@ -61,9 +64,13 @@ struct ivshm_qp *ivshm_qp_alloc(void)
 	qp->segs = kvcalloc(IVSHM_VRING_MAX_SEGS, sizeof(*qp->segs), GFP_KERNEL_ACCOUNT);
 	qp->scratch = ivshm_scratch_alloc();
 	qp->line = kvmalloc(IVSHM_LINE_MAX, GFP_KERNEL_ACCOUNT);
+	qp->fast = ivshm_tx_fast_alloc();
+	qp->uplink = ivshm_uplink_batch_alloc();
+	qp->pull = kzalloc(sizeof(*qp->pull), GFP_KERNEL_ACCOUNT);
 	qp->tap_frame.buf = ivshm_buf_alloc(IVSHM_FRAME_MAX);
 	if (!qp->own_stats || !qp->frames || !qp->parks || !qp->tx_used || !qp->segs ||
-	    !qp->scratch || !qp->line || !qp->tap_frame.buf) {
+	    !qp->scratch || !qp->line || !qp->fast || !qp->uplink || !qp->pull ||
+	    !qp->tap_frame.buf) {
 		ivshm_qp_free(qp);
 		return ERR_PTR(-ENOMEM);
 	}
@@ -72,6 +79,7 @@ struct ivshm_qp *ivshm_qp_alloc(void)
 	mutex_init(&qp->mutex);
 	qp->stats = qp->own_stats;
 	spin_lock_init(&qp->rx_lock);
+	seqcount_init(&qp->tap_seq);
 	spin_lock_init(&qp->wait_lock);
 	INIT_LIST_HEAD(&qp->waiters);
 	spin_lock_init(&qp->bounce_lock);
@@ -120,6 +128,7 @@ void ivshm_qp_report(struct ivshm_qp *qp, u32 index)
 		trace_ivshm_ring_error(qp, index);
 		if (vq->err)
 			eventfd_signal(vq->err, 1);
+		ivshm_port_tell_broken();
 	}
 	spin_unlock(&qp->rx_lock);
 }
@@ -275,6 +284,9 @@ unsigned long ivshm_qp_run(void *priv, unsigned long bits, u64 *deadline)
 		if (bits & (BIT(IVSHM_WORK_RX) | BIT(IVSHM_WORK_TAP_IN) |
 			    BIT(IVSHM_WORK_FAULT)))
 			again |= ivshm_uplink_receive(qp);
+		/* There is more: no time for polling. */
+		if (again)
+			ivshm_worker_wake(&qp->worker, IVSHM_WORK_TAP_IN);
 	}
 	if (tx->started) {
 		if (bits & (BIT(IVSHM_WORK_PARK) | BIT(IVSHM_WORK_TAP_OUT)))
@@ -284,5 +296,7 @@ unsigned long ivshm_qp_run(void *priv, unsigned long bits, u64 *deadline)
 			again |= ivshm_tx_work(qp);
 	}
 	*deadline = ivshm_park_deadline(qp);
+	if (rx->started && qp->isolating && qp->isolating != qp->isolated)
+		*deadline = min(*deadline, qp->isolate_at);
 	return again;
 }

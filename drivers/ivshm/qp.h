@@ -9,6 +9,7 @@
 #include <linux/mutex.h>
 #include <linux/netdev_features.h>
 #include <linux/poll.h>
+#include <linux/seqlock.h>
 #include <linux/spinlock.h>
 #include <linux/uio.h>
 #include <linux/vhost.h>
@@ -34,7 +35,7 @@ enum {
 /* Receive buffers whose memory is brought in ahead, once some was missing. */
 #define IVSHM_PREFAULT		256
 /* How long a flow waits for its frames in the receiver's tap. Nanoseconds. */
-#define IVSHM_HOLD_NS		(20 * NSEC_PER_MSEC)
+#define IVSHM_HOLD_NS		(100 * NSEC_PER_MSEC)
 /* Frames taken from a transmit ring, or delivered to one receiver, at once. */
 #define IVSHM_BATCH		64
 /* Descriptors looked at in one read section, a chain more or less. */
@@ -107,6 +108,8 @@ enum ivshm_frame_want {
  * @bufs:	the frame in the form its receiver can take
  * @dst, @pair:	the decision, valid in the RCU section it was made in
  * @seg:	the frame in guest memory, from the vnet header on
+ * @page:	all of @seg at once, for a frame within one page, or NULL;
+ * @page_gen:	valid in read sections of that generation of the guest's mirror
  */
 struct ivshm_frame {
 	struct list_head list;
@@ -132,6 +135,8 @@ struct ivshm_frame {
 	struct list_head bufs;
 	struct ivshm_port *dst;
 	struct ivshm_pair *pair;
+	const void *page;
+	u64 page_gen;
 	struct ivshm_vring_seg seg[IVSHM_FRAME_SEGS];
 };
 
@@ -207,6 +212,9 @@ struct ivshm_park {
 
 /* Scratch space of a worker for one delivery; see deliver.c. */
 struct ivshm_scratch;
+struct ivshm_tx_fast;
+struct ivshm_uplink_batch;
+struct ivshm_pull;
 
 /**
  * struct ivshm_qp - a queue pair
@@ -226,7 +234,9 @@ struct ivshm_scratch;
  * @rx_stalled:	a frame waited in vain and none was delivered since; then
  *		nothing waits any more.  A hint, written without a lock
  * @rx_want:	our own worker waits for receive buffers
- * @tap_in:	frames asked for from the tap since the file was opened, and
+ * @tx_uplink:	frames in the worker's hands may go to the uplink
+ * @tap_seq:	odd while frames are being taken from the tap; for:
+ * @tap_in:	frames taken from the tap since the file was opened, and
  * @tap_done:	those of them delivered or dropped; written by the worker
  * @wait_lock:	taken with interrupts off:
  * @waiters:	ivshm_park.wait of senders that wait for us
@@ -236,10 +246,17 @@ struct ivshm_scratch;
  * The rest belongs to the worker:
  * @tap_poll:	watches the tap
  * @tap_ring:	the tap's queue, NULL if it has none that we know
- * @tap_frame:	a frame taken from the tap, in its buffer
- * @tap_held:	@tap_frame waits for receive buffers
+ * @tap:	frames taken from the tap, of which @tap_at were dealt with and
+ *		@tap_nr are there
+ * @tap_frame:	the first of those, in a kernel buffer
+ * @tap_copied:	@tap_frame is not empty
+ * @pull:	what is asked of ivshm_deliver_pull()
+ * @tap_held:	frames from the tap wait for receive buffers; read by others
  * @tap_skip:	frames still to deliver though the port is isolated by now
- * @isolated:	the port was isolated when last looked at
+ * @isolating:	the same, or 0, of one that the port is in; frames from the tap
+ *		still come until the other members are ready, or @isolate_at
+ * @isolated:	id of the static coupling that frames from the tap are dropped
+ *		for but for those of @tap_skip, or 0
  * @frames:	memory of all frames
  * @free:	frames not in use
  * @parks, @nr_parks: parks, and how many are open
@@ -248,6 +265,9 @@ struct ivshm_scratch;
  * @tx_used:	completed, to be published
  * @segs:	a chain too long for a frame
  * @line:	a frame for the uplink
+ * @fast:	see tx_fast.c
+ * @uplink:	frames being sent by it
+ * @tx_batched:	the backend takes several at once
  * @stopping:	nothing may wait any more
  */
 struct ivshm_qp {
@@ -271,6 +291,8 @@ struct ivshm_qp {
 	bool rx_kick_on;
 	bool rx_stalled;
 	bool rx_want;
+	bool tx_uplink;
+	seqcount_t tap_seq;
 	u64 tap_in;
 	u64 tap_done;
 
@@ -284,11 +306,18 @@ struct ivshm_qp {
 
 	struct ivshm_poll tap_poll;
 	struct ptr_ring *tap_ring;
+	void *tap[IVSHM_BATCH];
+	u32 tap_nr;
+	u32 tap_at;
+	struct ivshm_pull *pull;
 	struct ivshm_frame tap_frame;
+	bool tap_copied;
 	bool tap_held;
-	bool isolated;
 	bool stopping;
 	u32 tap_skip;
+	u64 isolating;
+	u64 isolate_at;
+	u64 isolated;
 	struct ivshm_frame *frames;
 	struct list_head free;
 	struct ivshm_park *parks;
@@ -300,6 +329,9 @@ struct ivshm_qp {
 	struct ivshm_vring_seg *segs;
 	struct ivshm_scratch *scratch;
 	u8 *line;
+	struct ivshm_tx_fast *fast;
+	struct ivshm_uplink_batch *uplink;
+	bool tx_batched;
 
 	struct rcu_head rcu;
 };

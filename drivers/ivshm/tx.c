@@ -2,6 +2,8 @@
 /* The transmit ring: taking frames and giving them back; see tx.h. */
 #include <linux/if_ether.h>
 #include <linux/mm.h>
+#include <linux/sched/clock.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 
 #include "qp.h"
@@ -53,16 +55,28 @@ static int ivshm_tx_headers(struct ivshm_qp *qp, struct ivshm_frame *f,
 			    const struct ivshm_vring_seg *seg, u32 nr)
 {
 	bool le = qp->vq[IVSHM_VQ_TX].ring.le;
+	struct ivshm_gmem_span span;
 	u32 at;
 	u8 doff;
 	int err;
 
-	f->copy_len = min_t(u32, f->len, IVSHM_FRAME_COPY);
-	err = ivshm_segs_read(qp->gm, seg, nr, 0, &f->raw, sizeof(f->raw));
-	if (!err)
-		err = ivshm_segs_read(qp->gm, seg, nr, qp->hdr_len, f->copy, f->copy_len);
-	if (err)
-		return err;
+	if (nr == 1 && f->len >= IVSHM_FRAME_COPY &&
+	    ivshm_gmem_peek(qp->gm, seg->addr, seg->len, false, &span) &&
+	    span.len == seg->len) {
+		f->page = span.addr;
+		f->page_gen = ivshm_gmem_generation(qp->gm);
+		f->copy_len = IVSHM_FRAME_COPY;
+		memcpy(&f->raw, f->page, sizeof(f->raw));
+		memcpy(f->copy, f->page + qp->hdr_len, IVSHM_FRAME_COPY);
+	} else {
+		f->copy_len = min_t(u32, f->len, IVSHM_FRAME_COPY);
+		err = ivshm_segs_read(qp->gm, seg, nr, 0, &f->raw, sizeof(f->raw));
+		if (!err)
+			err = ivshm_segs_read(qp->gm, seg, nr, qp->hdr_len, f->copy,
+					      f->copy_len);
+		if (err)
+			return err;
+	}
 	at = ivshm_vnet_check(f, le);
 	if (!at)
 		return 0;
@@ -80,6 +94,7 @@ static void ivshm_tx_reset(struct ivshm_frame *f, const struct ivshm_vring_chain
 	f->misses = 0;
 	f->nr_segs = chain->nr_out;
 	f->flushed = false;
+	f->page = NULL;
 	f->len = chain->out_len > hdr_len ? chain->out_len - hdr_len : 0;
 	f->deadline = 0;
 	f->target = 0;
@@ -206,6 +221,33 @@ unlock:
 	return err;
 }
 
+/*
+ * The ring is empty: look at it for as long as the VMM asked for before the
+ * guest has to notify us, unless there is other work for this processor.  True
+ * if there is something to do.
+ */
+static bool ivshm_tx_poll(struct ivshm_qp *qp)
+{
+	struct ivshm_vq *vq = &qp->vq[IVSHM_VQ_TX];
+	u64 us = READ_ONCE(vq->busyloop), end;
+	bool found = false;
+
+	/* Frames that wait have their time. */
+	if (!us || qp->nr_parked)
+		return false;
+	end = local_clock() + us * NSEC_PER_USEC;
+	while (!found && !need_resched() && !READ_ONCE(qp->worker.pending) &&
+	       !signal_pending(current) && local_clock() < end) {
+		cpu_relax();
+		/* For moments: invalidations are not to wait for the guest. */
+		ivshm_gmem_read_lock(qp->gm);
+		found = ivshm_vring_begin(&vq->ring, ivshm_gmem_generation(qp->gm)) ||
+			ivshm_vring_pending(&vq->ring);
+		ivshm_gmem_read_unlock(qp->gm);
+	}
+	return found;
+}
+
 /* Ask for notifications; true if there is something to do already. */
 static bool ivshm_tx_enable_kick(struct ivshm_qp *qp)
 {
@@ -227,17 +269,22 @@ unsigned long ivshm_tx_work(struct ivshm_qp *qp)
 
 	list_splice_init(&qp->redo, &frames);
 	ivshm_tx_dispatch(qp, &frames);
-	if (READ_ONCE(qp->stopping)) {
-		ivshm_tx_complete(qp);
+	/* Those of the parks too: there is room for each frame once. */
+	ivshm_tx_complete(qp);
+	if (READ_ONCE(qp->stopping))
 		return 0;
-	}
 
 	for (round = 0; round < IVSHM_TX_WEIGHT / IVSHM_BATCH; round++) {
+		/* The worker is asked to pause; nothing overtakes these. */
+		if (!list_empty(&qp->redo))
+			return BIT(IVSHM_WORK_TX);
 		/* Nothing is lost for want of room in the tap: the ring fills. */
 		if (qp->nr_parked > IVSHM_PARK_MAX - IVSHM_BATCH &&
-		    ivshm_park_busy(qp, IVSHM_PARK_UPLINK)) {
-			ivshm_tx_complete(qp);
+		    ivshm_park_busy(qp, IVSHM_PARK_UPLINK))
 			return 0;
+		if (ivshm_tx_fast(qp)) {
+			ivshm_tx_complete(qp);
+			continue;
 		}
 		err = ivshm_tx_fetch(qp, &frames, &bytes);
 		if (err == -ENOSPC && list_empty(&frames))
@@ -248,7 +295,7 @@ unsigned long ivshm_tx_work(struct ivshm_qp *qp)
 
 		switch (err) {
 		case -ENOENT:
-			if (!ivshm_tx_enable_kick(qp))
+			if (!ivshm_tx_poll(qp) && !ivshm_tx_enable_kick(qp))
 				return 0;
 			break;
 		case -EAGAIN:

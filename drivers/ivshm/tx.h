@@ -4,6 +4,7 @@
  *
  *   tx.c         take a batch of chains, check and copy headers; later publish
  *                the chains of frames that are done
+ *   tx_fast.c    a run of simple frames for one receiver    (does not sleep)
  *   tx_direct.c  decide each, deliver runs for one receiver   (does not sleep)
  *   tx_rest.c    uplink, flooding, faults, conversions             (may sleep)
  *
@@ -20,7 +21,10 @@
 struct ivshm_buf;
 struct ivshm_frame;
 struct ivshm_gmem;
+struct ivshm_pair;
 struct ivshm_qp;
+struct ivshm_tx_fast;
+struct ivshm_uplink_batch;
 struct ivshm_vring_seg;
 struct list_head;
 struct virtio_net_hdr;
@@ -35,11 +39,22 @@ void ivshm_tx_done(struct ivshm_qp *qp, struct ivshm_frame *f);
 void ivshm_tx_drop(struct ivshm_qp *qp, struct ivshm_frame *f,
 		   enum ivshm_attr_stat why);
 /*
- * One look at each frame that is to go direct.  On return @frames holds, in
- * order, what needs to sleep: other paths, faults, buffers, and what comes
- * behind such a frame for the same receiver.
+ * Send direct what is to go that way.  On return @frames holds, in order, what
+ * needs to sleep: other paths, faults, buffers; and all that comes behind a
+ * frame that must sleep before it goes direct.
  */
 void ivshm_tx_direct(struct ivshm_qp *qp, struct list_head *frames);
+/*
+ * Straight to one receiver, what is simple enough. Returns how many frames went,
+ * to be completed; 0 if the next is for the general way.  Does not sleep.
+ */
+u32 ivshm_tx_fast(struct ivshm_qp *qp);
+struct ivshm_tx_fast *ivshm_tx_fast_alloc(void);
+void ivshm_tx_fast_free(struct ivshm_tx_fast *fast);
+/* Count @n frames of one pair, @bytes in all; @delivered: in @dst's ring by now. */
+void ivshm_tx_count_direct(struct ivshm_qp *qp, struct ivshm_qp *dst,
+			   const struct ivshm_pair *pair, u32 n, u64 bytes,
+			   bool delivered);
 /* Publish completed chains and interrupt if the guest wants it. */
 void ivshm_tx_complete(struct ivshm_qp *qp);
 
@@ -104,14 +119,21 @@ netdev_features_t ivshm_uplink_features(struct ivshm_qp *qp);
 u32 ivshm_uplink_queued(struct ivshm_qp *qp);
 /*
  * Send by the tap. May sleep. 0, -EAGAIN if the tap is full, -EIO if it refused
- * the frame, or as ivshm_frame_read().
+ * the frame, -ENOMEM, or as ivshm_frame_read().  The frame may be on its way only
+ * after ivshm_uplink_flush().
  */
 int ivshm_uplink_send(struct ivshm_qp *qp, struct ivshm_frame *f);
+/* Send what is in the batch, and count it. */
+void ivshm_uplink_flush(struct ivshm_qp *qp);
+struct ivshm_uplink_batch *ivshm_uplink_batch_alloc(void);
+void ivshm_uplink_batch_free(struct ivshm_uplink_batch *b);
 /*
  * The port may have joined or left a static coupling: what is in its tap by
  * now still goes to the guest, what comes from now on does not.
  */
 void ivshm_uplink_look(struct ivshm_qp *qp);
+/* Frames in hand go back to the tap's queue. The worker is held. */
+void ivshm_uplink_unpull(struct ivshm_qp *qp);
 /* Take frames from the tap to the guest. Returns work to do again. */
 unsigned long ivshm_uplink_receive(struct ivshm_qp *qp);
 

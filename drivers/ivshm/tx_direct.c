@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Deciding and sending direct: what does not sleep; see tx.h. */
+#include <linux/etherdevice.h>
+#include <linux/if_vlan.h>
 #include <linux/ktime.h>
 
 #include "coupling.h"
@@ -8,6 +10,19 @@
 #include "port.h"
 #include "qp.h"
 #include "tx.h"
+
+/*
+ * Tell those who are about to stop listening to their taps whether frames may
+ * still come that way.  Under RCU.
+ */
+static void ivshm_tx_announce(struct ivshm_qp *qp)
+{
+	WRITE_ONCE(qp->tx_uplink, true);
+	/* Before the port's coupling is looked at; see ivshm_uplink_quiet(). */
+	smp_mb();
+	if (qp->port && ivshm_port_isolated(qp->port))
+		WRITE_ONCE(qp->tx_uplink, false);
+}
 
 /* Whose frames are these? Fills in the decision; under RCU. */
 static void ivshm_tx_decide(struct ivshm_qp *qp, struct ivshm_frame *f)
@@ -21,6 +36,9 @@ static void ivshm_tx_decide(struct ivshm_qp *qp, struct ivshm_frame *f)
 			  d.path == IVSHM_PATH_FLOOD))
 		d.path = ivshm_port_isolated(port) ? IVSHM_PATH_DROP : IVSHM_PATH_UPLINK;
 
+	/* The coupling that ivshm_tx_announce() saw may be gone by now. */
+	if (d.path == IVSHM_PATH_UPLINK && !qp->tx_uplink)
+		WRITE_ONCE(qp->tx_uplink, true);
 	f->path = d.path;
 	f->dst = d.dst;
 	f->pair = d.pair;
@@ -30,17 +48,19 @@ static void ivshm_tx_decide(struct ivshm_qp *qp, struct ivshm_frame *f)
 
 /*
  * Has the receiver consumed what was in its tap when the pair began to join?
- * The queue is looked at before the position: a frame on its way from one to
- * the other counts twice rather than not at all.
  */
 static bool ivshm_tx_drained(struct ivshm_qp *dst, struct ivshm_frame *f)
 {
-	u32 queued = ivshm_uplink_queued(dst);
+	u32 queued, seq;
 	u64 in, done;
 
-	smp_rmb();	/* pairs with smp_wmb() in ivshm_uplink_fetch() */
+	seq = raw_read_seqcount(&dst->tap_seq);
+	queued = ivshm_uplink_queued(dst);
 	done = READ_ONCE(dst->tap_done);
 	in = READ_ONCE(dst->tap_in);
+	/* Frames are on their way from one to the other: we are woken after. */
+	if (seq & 1 || read_seqcount_retry(&dst->tap_seq, seq))
+		return false;
 	if (!queued && done == in)
 		return true;
 	if (!f->target) {
@@ -87,20 +107,39 @@ static void ivshm_tx_park(struct ivshm_qp *qp, struct ivshm_qp *dst, struct ivsh
 	ivshm_tx_drop(qp, f, limit ? IVSHM_A_STAT_DROP_PARK_LIMIT : IVSHM_A_STAT_DROP_FULL);
 }
 
-static void ivshm_tx_count_direct(struct ivshm_qp *qp, struct ivshm_qp *dst,
-				  struct ivshm_frame *f, bool delivered)
+void ivshm_tx_count_direct(struct ivshm_qp *qp, struct ivshm_qp *dst,
+			   const struct ivshm_pair *pair, u32 n, u64 bytes,
+			   bool delivered)
 {
-	ivshm_qp_count(qp, IVSHM_A_STAT_TX_DIRECT_FRAMES);
-	ivshm_qp_count_n(qp, IVSHM_A_STAT_TX_DIRECT_BYTES, f->len);
-	if (f->pair) {
-		this_cpu_inc(f->pair->stats->frames);
-		this_cpu_add(f->pair->stats->bytes, f->len);
+	ivshm_qp_count_n(qp, IVSHM_A_STAT_TX_DIRECT_FRAMES, n);
+	ivshm_qp_count_n(qp, IVSHM_A_STAT_TX_DIRECT_BYTES, bytes);
+	if (pair) {
+		this_cpu_add(pair->stats->frames, n);
+		this_cpu_add(pair->stats->bytes, bytes);
 	}
 	if (!delivered)
 		return;
-	ivshm_qp_count(dst, IVSHM_A_STAT_RX_DIRECT_FRAMES);
-	ivshm_qp_count_n(dst, IVSHM_A_STAT_RX_DIRECT_BYTES, f->len);
-	ivshm_qp_count_n(qp, IVSHM_A_STAT_COPIED_BYTES, f->len);
+	ivshm_qp_count_n(dst, IVSHM_A_STAT_RX_DIRECT_FRAMES, n);
+	ivshm_qp_count_n(dst, IVSHM_A_STAT_RX_DIRECT_BYTES, bytes);
+	ivshm_qp_count_n(qp, IVSHM_A_STAT_COPIED_BYTES, bytes);
+}
+
+/* The first @n frames of a run were delivered. */
+static void ivshm_tx_delivered(struct ivshm_qp *qp, struct ivshm_qp *dst,
+			       struct ivshm_frame **run, u32 n)
+{
+	const struct ivshm_pair *pair = run[0]->pair;
+	u64 bytes = 0;
+	u32 i;
+
+	if (!n)
+		return;
+	for (i = 0; i < n; i++) {
+		bytes += run[i]->len;
+		list_del(&run[i]->list);
+		ivshm_tx_done(qp, run[i]);
+	}
+	ivshm_tx_count_direct(qp, dst, pair, n, bytes, true);
 }
 
 /* Collect, from @f on, what is left in @frames for the same receiver. */
@@ -212,7 +251,7 @@ static void ivshm_tx_to(struct ivshm_qp *qp, struct ivshm_qp *dst,
 	struct ivshm_frame *run[IVSHM_BATCH];
 	bool arm = false, fits = ivshm_vnet_fits(&f->hdr, features);
 	enum ivshm_delivery why;
-	u32 n, done, i;
+	u32 n, done;
 
 	/* Nothing overtakes what waits in a kernel buffer. */
 	if (f->misses >= IVSHM_MISSES || !fits || !list_empty(&f->bufs) ||
@@ -233,7 +272,7 @@ static void ivshm_tx_to(struct ivshm_qp *qp, struct ivshm_qp *dst,
 			ivshm_tx_park(qp, dst, f);
 			return;
 		}
-		ivshm_tx_count_direct(qp, dst, f, false);
+		ivshm_tx_count_direct(qp, dst, f->pair, 1, f->len, false);
 		ivshm_tx_done(qp, f);
 		return;
 	}
@@ -241,15 +280,11 @@ static void ivshm_tx_to(struct ivshm_qp *qp, struct ivshm_qp *dst,
 	n = ivshm_tx_run(frames, f, features, run);
 	while (n) {
 		done = ivshm_deliver(qp, dst, run, n, arm, false, &why);
-		for (i = 0; i < done; i++) {
-			list_del(&run[i]->list);
-			ivshm_tx_count_direct(qp, dst, run[i], true);
-			ivshm_tx_done(qp, run[i]);
-		}
+		ivshm_tx_delivered(qp, dst, run, done);
 		n -= done;
-		memmove(run, run + done, n * sizeof(*run));
 		if (!n)
 			return;
+		memmove(run, run + done, n * sizeof(*run));
 		if (why == IVSHM_DELIVER_MORE)
 			continue;
 		if (why == IVSHM_DELIVER_USER_DST)
@@ -276,9 +311,11 @@ static void ivshm_tx_hold(struct ivshm_qp *qp, struct ivshm_qp *dst,
 	bool limit;
 
 	ivshm_park_open(qp, dst, id);
-	if (!ivshm_park_busy(qp, IVSHM_PARK_UPLINK) && ivshm_tx_drained(dst, f)) {
+	if (!ivshm_park_busy(qp, id) && !ivshm_park_busy(qp, IVSHM_PARK_UPLINK) &&
+	    ivshm_tx_drained(dst, f)) {
 		ivshm_detector_joined(qp->port, f->pair, true);
 		f->path = IVSHM_PATH_DIRECT;
+		f->deadline = 0;
 		return;
 	}
 	list_del(&f->list);
@@ -295,25 +332,55 @@ static void ivshm_tx_hold(struct ivshm_qp *qp, struct ivshm_qp *dst,
 	}
 }
 
+/*
+ * Whether @f, like @last before it in the batch, goes direct: the same
+ * addresses and protocol, and no larger.  A tag hides the protocol.
+ */
+static bool ivshm_tx_like(const struct ivshm_frame *f, const struct ivshm_frame *last)
+{
+	const struct ethhdr *eth = (const void *)f->copy, *old = (const void *)last->copy;
+
+	return last->path == IVSHM_PATH_DIRECT && f->plain &&
+	       ether_addr_equal_unaligned(eth->h_dest, old->h_dest) &&
+	       ether_addr_equal_unaligned(eth->h_source, old->h_source) &&
+	       eth->h_proto == old->h_proto && !eth_type_vlan(eth->h_proto) &&
+	       f->gso_len <= last->gso_len;
+}
+
 void ivshm_tx_direct(struct ivshm_qp *qp, struct list_head *frames)
 {
-	struct ivshm_frame *f, *next;
+	struct ivshm_frame *f, *last = NULL;
+	bool uplink = false;
 	struct ivshm_qp *dst;
 	LIST_HEAD(left);
 
 	rcu_read_lock();
+	ivshm_tx_announce(qp);
 	list_for_each_entry(f, frames, list) {
-		ivshm_tx_decide(qp, f);
 		f->want = IVSHM_WANT_NOTHING;
+		if (last && ivshm_tx_like(f, last)) {
+			f->path = last->path;
+			f->dst = last->dst;
+			f->pair = last->pair;
+			f->dst_id = last->dst_id;
+			f->park_us = last->park_us;
+			continue;
+		}
+		ivshm_tx_decide(qp, f);
+		last = f;
 	}
 
 	while ((f = list_first_entry_or_null(frames, struct ivshm_frame, list))) {
 		u32 id = f->dst_id;
 
 		if (f->path != IVSHM_PATH_DIRECT && f->path != IVSHM_PATH_HOLD) {
+			uplink |= f->path == IVSHM_PATH_UPLINK;
 			list_move_tail(&f->list, &left);
 			continue;
 		}
+		/* The tap is not drained of what is yet to be sent to it. */
+		if (f->path == IVSHM_PATH_HOLD && uplink)
+			break;
 		dst = rcu_dereference(f->dst->qp);
 		if (!dst) {
 			/* Stopped a moment ago: what does the detector say now? */
@@ -324,24 +391,20 @@ void ivshm_tx_direct(struct ivshm_qp *qp, struct list_head *frames)
 			}
 			continue;
 		}
+		if (f->path == IVSHM_PATH_HOLD) {
+			ivshm_tx_hold(qp, dst, frames, f);
+			continue;
+		}
 		if (ivshm_park_busy(qp, id)) {
 			list_del(&f->list);
 			ivshm_tx_park(qp, dst, f);
 			continue;
 		}
-		if (f->path == IVSHM_PATH_HOLD) {
-			ivshm_tx_hold(qp, dst, frames, f);
-			continue;
-		}
 		ivshm_tx_to(qp, dst, frames, f);
 		if (list_first_entry_or_null(frames, struct ivshm_frame, list) != f)
 			continue;
-		if (!f->want)
-			continue;
-		/* It must sleep; all behind it for the same receiver follow it. */
-		list_for_each_entry_safe_from(f, next, frames, list)
-			if (f->dst_id == id)
-				list_move_tail(&f->list, &left);
+		if (f->want)
+			break;
 	}
 	rcu_read_unlock();
 	list_splice(&left, frames);

@@ -89,8 +89,6 @@ static int ivshm_tx_uplink(struct ivshm_qp *qp, struct ivshm_frame *f)
 		err = ivshm_uplink_send(qp, f);
 	switch (err) {
 	case 0:
-		ivshm_qp_count(qp, IVSHM_A_STAT_TX_UPLINK_FRAMES);
-		ivshm_qp_count_n(qp, IVSHM_A_STAT_TX_UPLINK_BYTES, f->len);
 		break;
 	case -EAGAIN:
 		/* As long as it takes, like vhost-net: the guest's queue fills. */
@@ -132,22 +130,23 @@ static int ivshm_tx_prepare(struct ivshm_qp *qp, struct ivshm_frame *f)
 }
 
 /*
- * The part that may sleep. Frames dealt with leave @frames; the others are to
- * be decided again. -EINTR: the worker is asked to pause.
+ * The part that may sleep, in order and no further than the first frame that
+ * is ready to go direct.  Frames dealt with leave @frames; the others are to be
+ * decided again. -EINTR: the worker is asked to pause.
  */
 static int ivshm_tx_rest(struct ivshm_qp *qp, struct list_head *frames)
 {
-	struct ivshm_frame *f, *next;
+	struct ivshm_frame *f;
 	int err;
 
-	list_for_each_entry_safe(f, next, frames, list) {
+	while ((f = list_first_entry_or_null(frames, struct ivshm_frame, list))) {
 		list_del(&f->list);
 		switch (f->path) {
 		case IVSHM_PATH_UPLINK:
 			/* Frames that wait for this address go first, once. */
 			if (qp->nr_parked && !f->flushed) {
 				f->flushed = true;
-				list_add_tail(&f->list, &next->list);
+				list_add(&f->list, frames);
 				if (ivshm_park_release(qp, f))
 					return 0;
 				list_del(&f->list);
@@ -166,15 +165,16 @@ static int ivshm_tx_rest(struct ivshm_qp *qp, struct list_head *frames)
 			break;
 		default:
 			err = ivshm_tx_prepare(qp, f);
-			if (!err)
-				list_add_tail(&f->list, &next->list);
-			break;
+			if (err)
+				break;
+			list_add(&f->list, frames);
+			return 0;
 		}
 		switch (err) {
 		case 0:
 			break;
 		case -EINTR:
-			list_add_tail(&f->list, &next->list);
+			list_add(&f->list, frames);
 			return err;
 		case -EFAULT:
 			ivshm_qp_ring_error(qp, IVSHM_VQ_TX);
@@ -194,11 +194,17 @@ static int ivshm_tx_rest(struct ivshm_qp *qp, struct list_head *frames)
 void ivshm_tx_dispatch(struct ivshm_qp *qp, struct list_head *frames)
 {
 	while (!list_empty(frames)) {
+		int err;
+
 		ivshm_tx_direct(qp, frames);
-		if (ivshm_tx_rest(qp, frames) == -EINTR) {
+		err = ivshm_tx_rest(qp, frames);
+		ivshm_uplink_flush(qp);
+		if (err == -EINTR) {
 			list_splice_tail_init(frames, &qp->redo);
 			ivshm_worker_wake(&qp->worker, IVSHM_WORK_TX);
 		}
 	}
+	/* After the last frame was sent. */
+	smp_store_release(&qp->tx_uplink, false);
 	ivshm_park_tidy(qp);
 }

@@ -8,6 +8,7 @@
 #include <linux/if_ether.h>
 #include <linux/if_tap.h>
 #include <linux/if_tun.h>
+#include <linux/ktime.h>
 #include <linux/netdevice.h>
 #include <linux/ptr_ring.h>
 #include <linux/rtnetlink.h>
@@ -60,112 +61,205 @@ u32 ivshm_uplink_queued(struct ivshm_qp *qp)
 	return n;
 }
 
-int ivshm_uplink_send(struct ivshm_qp *qp, struct ivshm_frame *f)
+/* Frames in hand, taken from the tap's queue and not dealt with. */
+static u32 ivshm_uplink_hand(const struct ivshm_qp *qp)
 {
-	struct socket *sock = qp->vq[IVSHM_VQ_TX].sock;
-	struct msghdr msg = { .msg_flags = MSG_DONTWAIT };
-	struct kvec vec;
-	int err;
-
-	if (!sock)
-		return -EIO;
-	memset(qp->line, 0, qp->sock_hdr);
-	memcpy(qp->line, &f->raw, min_t(u32, qp->sock_hdr, sizeof(f->raw)));
-	err = ivshm_frame_read(qp, f, qp->line + qp->sock_hdr);
-	if (err)
-		return err;
-
-	vec.iov_base = qp->line;
-	vec.iov_len = qp->sock_hdr + f->len;
-	iov_iter_kvec(&msg.msg_iter, ITER_SOURCE, &vec, 1, vec.iov_len);
-	err = sock->ops->sendmsg(sock, &msg, vec.iov_len);
-	if (err == -EAGAIN || err == -ENOBUFS) {
-		/* Arms the wake-up; room may have come up before it was armed. */
-		if (vfs_poll(qp->vq[IVSHM_VQ_TX].tap, NULL) & EPOLLOUT)
-			ivshm_worker_wake(&qp->worker, IVSHM_WORK_TAP_OUT);
-		return -EAGAIN;
-	}
-	return err < 0 ? -EIO : 0;
+	return qp->tap_nr - qp->tap_at;
 }
 
-/* The next frame of the tap into qp->tap_frame. False if there is none. */
-static bool ivshm_uplink_fetch(struct ivshm_qp *qp)
+/* The same after more were taken if there were none. */
+static u32 ivshm_uplink_pull(struct ivshm_qp *qp)
+{
+	if (!ivshm_uplink_hand(qp) && qp->tap_ring) {
+		raw_write_seqcount_begin(&qp->tap_seq);
+		qp->tap_at = 0;
+		qp->tap_nr = ptr_ring_consume_batched(qp->tap_ring, qp->tap, IVSHM_BATCH);
+		WRITE_ONCE(qp->tap_in, qp->tap_in + qp->tap_nr);
+		raw_write_seqcount_end(&qp->tap_seq);
+	}
+	return ivshm_uplink_hand(qp);
+}
+
+void ivshm_uplink_unpull(struct ivshm_qp *qp)
+{
+	u32 n = ivshm_uplink_hand(qp);
+
+	if (!n)
+		return;
+	raw_write_seqcount_begin(&qp->tap_seq);
+	ptr_ring_unconsume(qp->tap_ring, qp->tap + qp->tap_at, n, tun_ptr_free);
+	qp->tap_nr = qp->tap_at;
+	WRITE_ONCE(qp->tap_in, qp->tap_in - n);
+	raw_write_seqcount_end(&qp->tap_seq);
+}
+
+/* @n frames were delivered or dropped. */
+static void ivshm_uplink_done(struct ivshm_qp *qp, u32 n)
+{
+	/* After the delivery; whoever sees it also takes wait_lock first. */
+	smp_store_release(&qp->tap_done, qp->tap_done + n);
+}
+
+static u32 ivshm_uplink_len(void *ptr)
+{
+	const struct sk_buff *skb = ptr;
+
+	if (tun_is_xdp_frame(ptr))
+		return tun_ptr_to_xdp(ptr)->len;
+	return skb->len + (skb_vlan_tag_present(skb) ? VLAN_HLEN : 0);
+}
+
+/*
+ * Copy the first frame in hand, or the next of a socket without a queue that we
+ * know, to qp->tap_frame.  False if there is none, or it is lost.
+ */
+static bool ivshm_uplink_copy(struct ivshm_qp *qp, bool *lost)
 {
 	struct socket *sock = qp->vq[IVSHM_VQ_RX].sock;
 	struct ivshm_frame *f = &qp->tap_frame;
 	struct virtio_net_hdr_mrg_rxbuf hdr = {};
+	struct msghdr msg = { .msg_flags = MSG_DONTWAIT };
+	struct kvec vec[2] = {
+		{ .iov_base = &hdr, .iov_len = qp->sock_hdr },
+		{ .iov_base = f->buf->data, .iov_len = IVSHM_FRAME_MAX },
+	};
 	int max = qp->sock_hdr + IVSHM_FRAME_MAX;
-	int min = qp->sock_hdr + ETH_HLEN;
+	u32 from = qp->sock_hdr ? 0 : 1;
 	int len;
 
+	*lost = false;
 	if (!sock)
 		return false;
-	do {
-		struct msghdr msg = { .msg_flags = MSG_DONTWAIT };
-		struct kvec vec[2] = {
-			{ .iov_base = &hdr, .iov_len = qp->sock_hdr },
-			{ .iov_base = f->buf->data, .iov_len = IVSHM_FRAME_MAX },
-		};
-		u32 from = qp->sock_hdr ? 0 : 1;
-
-		/*
-		 * Counted before it leaves the queue, so that whoever looks at
-		 * the queue first and at the count then never misses it.
-		 */
+	if (ivshm_uplink_hand(qp))
+		msg.msg_control = qp->tap[qp->tap_at++];
+	iov_iter_kvec(&msg.msg_iter, ITER_DEST, vec + from, 2 - from, max);
+	len = sock->ops->recvmsg(sock, &msg, max, MSG_DONTWAIT | MSG_TRUNC);
+	if (len < (int)qp->sock_hdr + ETH_HLEN || len > max) {
+		*lost = msg.msg_control || len > 0;
+		if (*lost)
+			ivshm_qp_count(qp, IVSHM_A_STAT_DROP_UPLINK);
+		if (msg.msg_control)
+			ivshm_uplink_done(qp, 1);
+		return false;
+	}
+	if (!msg.msg_control)
 		WRITE_ONCE(qp->tap_in, qp->tap_in + 1);
-		smp_wmb();	/* pairs with smp_rmb() in ivshm_tx_drained() */
-		iov_iter_kvec(&msg.msg_iter, ITER_DEST, vec + from, 2 - from, max);
-		len = sock->ops->recvmsg(sock, &msg, max, MSG_DONTWAIT | MSG_TRUNC);
-		if (len < min || len > max)
-			WRITE_ONCE(qp->tap_done, qp->tap_done + 1);
-		if (len <= 0)
-			return false;
-	} while (len < min || len > max);
-
 	f->buf->hdr = hdr.hdr;
 	f->buf->len = len - qp->sock_hdr;
 	return true;
 }
 
-static void ivshm_uplink_done(struct ivshm_qp *qp)
+/*
+ * No other member of the static coupling has frames in hand that it decided
+ * for its uplink before it knew of the coupling.  Under RCU.
+ */
+static bool ivshm_uplink_quiet(const struct ivshm_port *port)
 {
-	WRITE_ONCE(qp->tap_held, false);
-	/* After the delivery; whoever sees it also takes wait_lock first. */
-	smp_store_release(&qp->tap_done, qp->tap_done + 1);
-}
+	const struct ivshm_member *self = rcu_dereference(port->member);
+	const struct ivshm_port *peer;
+	const struct ivshm_qp *qp;
+	u32 i;
 
-/* @held: frames in hand that count with those in the tap's queue. */
-static void ivshm_uplink_isolate(struct ivshm_qp *qp, u32 held)
-{
-	bool isolated;
-
-	rcu_read_lock();
-	isolated = qp->port && ivshm_port_isolated(qp->port);
-	rcu_read_unlock();
-
-	if (isolated && !qp->isolated)
-		qp->tap_skip = ivshm_uplink_queued(qp) + held;
-	qp->isolated = isolated;
+	/* After the coupling was seen; pairs with that in ivshm_tx_announce(). */
+	smp_mb();
+	for (i = 0; self && i < self->coupling->nr; i++) {
+		peer = rcu_dereference(self->coupling->member[i].port);
+		if (!peer || peer == port)
+			continue;
+		qp = rcu_dereference(peer->qp);
+		/* What it sent before it said so is in our queue by now. */
+		if (qp && smp_load_acquire(&qp->tx_uplink))
+			return false;
+	}
+	return true;
 }
 
 void ivshm_uplink_look(struct ivshm_qp *qp)
 {
-	ivshm_uplink_isolate(qp, 0);
+	u64 isolated, now;
+
+	rcu_read_lock();
+	isolated = qp->port ? ivshm_port_isolated(qp->port) : 0;
+	/* A coupling made anew may come without its end having been seen. */
+	if (isolated && isolated != qp->isolated) {
+		now = ktime_get_ns();
+		if (isolated != qp->isolating)
+			qp->isolate_at = now + IVSHM_HOLD_NS;
+		qp->isolating = isolated;
+		/* A member that never comes to an end does not keep it open. */
+		if (ivshm_uplink_quiet(qp->port) || now >= qp->isolate_at)
+			qp->tap_skip = ivshm_uplink_queued(qp) + ivshm_uplink_hand(qp);
+		else
+			isolated = 0;
+	}
+	if (!qp->port || !ivshm_port_isolated(qp->port))
+		qp->isolating = 0;
+	rcu_read_unlock();
+	qp->isolated = isolated;
 }
 
-/* A member of a static coupling gets nothing from its tap but what was there. */
-static bool ivshm_uplink_discards(struct ivshm_qp *qp)
+/*
+ * How many of @n frames in hand go to the guest.  A member of a static coupling
+ * gets nothing from its tap but what was there.
+ */
+static u32 ivshm_uplink_passes(struct ivshm_qp *qp, u32 n)
 {
-	ivshm_uplink_isolate(qp, 1);
-	if (!qp->isolated)
-		return false;
-	if (!qp->tap_skip)
-		return true;
-	qp->tap_skip--;
-	return false;
+	ivshm_uplink_look(qp);
+	return qp->isolated ? min(qp->tap_skip, n) : n;
 }
 
-/* Deliver the held frame. False: it has to wait. */
+static void ivshm_uplink_passed(struct ivshm_qp *qp, u32 n)
+{
+	if (qp->isolated)
+		qp->tap_skip -= n;
+}
+
+/* The tap writes a frame in hand to the guest's buffers; see struct ivshm_pull. */
+static int ivshm_uplink_read(struct ivshm_qp *qp, u32 i, struct iov_iter *to)
+{
+	struct socket *sock = qp->vq[IVSHM_VQ_RX].sock;
+	struct msghdr msg = {
+		.msg_control = qp->tap[qp->tap_at + i],
+		.msg_flags = MSG_DONTWAIT,
+		.msg_iter = *to,
+	};
+	size_t len = iov_iter_count(to);
+
+	return sock->ops->recvmsg(sock, &msg, len, MSG_DONTWAIT | MSG_TRUNC) == len ? 0 : -EIO;
+}
+
+/* Straight to the guest's buffers: up to @n frames in hand. Returns how many. */
+static u32 ivshm_uplink_straight(struct ivshm_qp *qp, u32 n, enum ivshm_delivery *why)
+{
+	struct ivshm_pull *pull = qp->pull;
+	u32 i, done, failed;
+	u64 bytes = 0;
+
+	*why = IVSHM_DELIVER_TOO_BIG;
+	/* The tap speaks of headers as the guest does, or not at all. */
+	if (qp->sock_hdr != qp->hdr_len)
+		return 0;
+	for (i = 0; i < n; i++) {
+		pull->len[i] = ivshm_uplink_len(qp->tap[qp->tap_at + i]);
+		if (pull->len[i] < ETH_HLEN || pull->len[i] > IVSHM_FRAME_MAX)
+			break;
+	}
+	pull->nr = i;
+	pull->read = ivshm_uplink_read;
+	if (!i)
+		return 0;
+	done = ivshm_deliver_pull(qp, pull, &failed, why);
+	for (i = 0; i < done; i++)
+		bytes += pull->len[i];
+	qp->tap_at += done;
+	ivshm_qp_count_n(qp, IVSHM_A_STAT_RX_UPLINK_FRAMES, done - failed);
+	ivshm_qp_count_n(qp, IVSHM_A_STAT_RX_UPLINK_BYTES, bytes);
+	if (failed)
+		ivshm_qp_count_n(qp, IVSHM_A_STAT_DROP_UPLINK, failed);
+	return done;
+}
+
+/* Deliver the frame in the kernel buffer. False: it has to wait. */
 static bool ivshm_uplink_deliver(struct ivshm_qp *qp)
 {
 	struct ivshm_frame *f = &qp->tap_frame;
@@ -191,39 +285,96 @@ static bool ivshm_uplink_deliver(struct ivshm_qp *qp)
 		ivshm_qp_count(qp, IVSHM_A_STAT_DROP_TOO_BIG);
 		return true;
 	}
-	WRITE_ONCE(qp->rx_want, false);
 	ivshm_qp_count(qp, IVSHM_A_STAT_RX_UPLINK_FRAMES);
 	ivshm_qp_count_n(qp, IVSHM_A_STAT_RX_UPLINK_BYTES, f->buf->len);
 	return true;
 }
 
+enum ivshm_uplink_step {
+	IVSHM_UPLINK_EMPTY,
+	IVSHM_UPLINK_BLOCKED,	/* frames wait for receive buffers */
+	IVSHM_UPLINK_GO_ON,
+};
+
+/* Deal with the frames in hand, or some of them; @n: how many were delivered. */
+static enum ivshm_uplink_step ivshm_uplink_hand_over(struct ivshm_qp *qp, u32 hand, u32 *n)
+{
+	u32 pass = ivshm_uplink_passes(qp, hand);
+	enum ivshm_delivery why;
+	bool lost;
+
+	if (!pass) {
+		tun_ptr_free(qp->tap[qp->tap_at++]);
+		ivshm_qp_count(qp, IVSHM_A_STAT_DROP_ISOLATED);
+		ivshm_uplink_done(qp, 1);
+		return IVSHM_UPLINK_GO_ON;
+	}
+	*n = ivshm_uplink_straight(qp, pass, &why);
+	if (*n) {
+		ivshm_uplink_passed(qp, *n);
+		ivshm_uplink_done(qp, *n);
+		return IVSHM_UPLINK_GO_ON;
+	}
+	if (why == IVSHM_DELIVER_FULL || why == IVSHM_DELIVER_BROKEN)
+		return ivshm_deliver_want(qp) ? IVSHM_UPLINK_GO_ON : IVSHM_UPLINK_BLOCKED;
+	/* What needs more care goes by a kernel buffer. */
+	ivshm_uplink_passed(qp, 1);
+	qp->tap_copied = ivshm_uplink_copy(qp, &lost);
+	return IVSHM_UPLINK_GO_ON;
+}
+
+static enum ivshm_uplink_step ivshm_uplink_step(struct ivshm_qp *qp, u32 *n)
+{
+	u32 hand = qp->tap_copied ? 0 : ivshm_uplink_pull(qp);
+	bool lost;
+
+	*n = 0;
+	if (!qp->tap_copied && !hand) {
+		if (qp->tap_ring)
+			return IVSHM_UPLINK_EMPTY;
+		if (!ivshm_uplink_copy(qp, &lost))
+			return lost ? IVSHM_UPLINK_GO_ON : IVSHM_UPLINK_EMPTY;
+		qp->tap_copied = true;
+	}
+	/* Their senders may have gone direct before. */
+	if (READ_ONCE(qp->bounce_nr) && !ivshm_bounce_work(qp))
+		return IVSHM_UPLINK_BLOCKED;
+	if (hand)
+		return ivshm_uplink_hand_over(qp, hand, n);
+	if (!ivshm_uplink_deliver(qp))
+		return IVSHM_UPLINK_BLOCKED;
+	qp->tap_copied = false;
+	ivshm_uplink_done(qp, 1);
+	*n = 1;
+	return IVSHM_UPLINK_GO_ON;
+}
+
 unsigned long ivshm_uplink_receive(struct ivshm_qp *qp)
 {
-	unsigned long again = 0;
-	u32 n = 0;
+	enum ivshm_uplink_step step;
+	u32 total = 0, steps = 0, n;
 
-	for (;;) {
-		if (!qp->tap_held) {
-			if (!ivshm_uplink_fetch(qp))
-				break;
-			WRITE_ONCE(qp->tap_held, true);
-			if (ivshm_uplink_discards(qp)) {
-				ivshm_qp_count(qp, IVSHM_A_STAT_DROP_ISOLATED);
-				ivshm_uplink_done(qp);
-				continue;
-			}
-		}
-		if (!ivshm_uplink_deliver(qp))
-			break;
-		ivshm_uplink_done(qp);
-		if (++n == IVSHM_TX_WEIGHT) {
-			again = BIT(IVSHM_WORK_TAP_IN);
-			break;
-		}
+	/*
+	 * Before the queue is looked at: from now on we are told of frames.
+	 * Pairs with the tap's lock of its wait queue, see ivshm_poll_tap().
+	 */
+	if (qp->tap_held) {
+		WRITE_ONCE(qp->tap_held, false);
+		smp_mb();	/* see above */
 	}
-	if (n)
+	do {
+		step = ivshm_uplink_step(qp, &n);
+		total += n;
+		if (n)
+			WRITE_ONCE(qp->rx_want, false);
+	} while (step == IVSHM_UPLINK_GO_ON && total < IVSHM_TX_WEIGHT &&
+		 ++steps < IVSHM_TX_WEIGHT);
+
+	if (step == IVSHM_UPLINK_BLOCKED)
+		WRITE_ONCE(qp->tap_held, true);
+	if (total)
 		ivshm_deliver_flush(qp);
 	/* Those who join wait for an empty queue, too. */
 	ivshm_qp_wake_waiters(qp);
-	return again;
+	return step == IVSHM_UPLINK_GO_ON ? BIT(IVSHM_WORK_TAP_IN) : 0;
 }

@@ -439,6 +439,105 @@ broken:
 	return err;
 }
 
+static bool few_add(struct ivshm_vring_few *few, const struct vring_copy *desc)
+{
+	if (unlikely(!desc->len || few->nr == IVSHM_VRING_FEW ||
+		     desc->len > U32_MAX - few->len ||
+		     desc->addr + desc->len - 1 < desc->addr))
+		return false;
+	few->seg[few->nr].addr = desc->addr;
+	few->seg[few->nr++].len = desc->len;
+	few->len += desc->len;
+	return true;
+}
+
+static bool few_table(const struct ivshm_vring *vr, struct ivshm_vring_few *few,
+		      const struct vring_copy *ref)
+{
+	struct vring_desc table[IVSHM_VRING_FEW];
+	struct vring_copy desc;
+	u32 i, n = ref->len / sizeof(*table);
+
+	if (!vr->indirect || !n || n > IVSHM_VRING_FEW || ref->len % sizeof(*table) ||
+	    vr->ops->read(vr->priv, ref->addr, table, ref->len))
+		return false;
+	for (i = 0; i < n; i++) {
+		desc_decode(vr, &desc, &table[i]);
+		if (!few_add(few, &desc))
+			return false;
+		if (!desc.flags)
+			return true;
+		if (desc.flags != VRING_DESC_F_NEXT || desc.next != i + 1)
+			return false;
+	}
+	return false;
+}
+
+static bool few_walk(const struct ivshm_vring *vr, struct ivshm_vring_few *few, u16 flags)
+{
+	struct vring_copy desc;
+	u16 i = few->head;
+
+	few->nr = 0;
+	few->len = 0;
+	for (;;) {
+		if (unlikely(i >= vr->num))
+			return false;
+		desc_decode(vr, &desc,
+			    area_ptr(&vr->desc, i * (u32)sizeof(struct vring_desc)));
+		if (desc.flags == VRING_DESC_F_INDIRECT && !flags && !few->nr)
+			return few_table(vr, few, &desc);
+		if ((desc.flags & ~VRING_DESC_F_NEXT) != flags || !few_add(few, &desc))
+			return false;
+		if (likely(!(desc.flags & VRING_DESC_F_NEXT)))
+			return true;
+		i = desc.next;
+	}
+}
+
+u16 ivshm_vring_pop_few(struct ivshm_vring *vr, struct ivshm_vring_few *few, u16 max,
+			bool writable)
+{
+	u16 flags = writable ? VRING_DESC_F_WRITE : 0;
+	struct vring_copy desc;
+	u16 n;
+
+	if (unlikely(vr->broken))
+		return 0;
+	if ((u16)(vr->avail_idx - vr->last_avail) < max) {
+		vr->avail_idx = avail_read_idx(vr);
+		/* As in ivshm_vring_pop(). */
+		smp_rmb();
+	}
+	n = vr->avail_idx - vr->last_avail;
+	/* A wild index is for ivshm_vring_pop() to refuse. */
+	if (unlikely(n > vr->num))
+		return 0;
+	max = min_t(u16, max, n);
+	for (n = 0; n < max; n++, few++) {
+		few->head = avail_read(vr, offsetof(struct vring_avail, ring) +
+					   ((vr->last_avail + n) & (vr->num - 1)) *
+					   (u32)sizeof(__virtio16));
+		if (unlikely(few->head >= vr->num))
+			break;
+		desc_decode(vr, &desc, area_ptr(&vr->desc, few->head *
+						(u32)sizeof(struct vring_desc)));
+		/* One descriptor, as of most frames and buffers. */
+		if (likely(desc.flags == flags && desc.len &&
+			   desc.addr + desc.len - 1 >= desc.addr)) {
+			few->nr = 1;
+			few->len = desc.len;
+			few->seg[0].addr = desc.addr;
+			few->seg[0].len = desc.len;
+			continue;
+		}
+		if (!few_walk(vr, few, flags))
+			break;
+	}
+	vr->last_avail += n;
+	return n;
+}
+
 void ivshm_vring_unpop(struct ivshm_vring *vr, u16 n)
 {
 	vr->last_avail -= n;

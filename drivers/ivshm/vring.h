@@ -181,6 +181,25 @@ bool ivshm_vring_pending(struct ivshm_vring *vr);
 int __must_check ivshm_vring_pop(struct ivshm_vring *vr,
 				 struct ivshm_vring_chain *chain,
 				 struct ivshm_vring_seg *segs, u32 max);
+/* Segments of a chain that ivshm_vring_pop_few() takes. */
+#define IVSHM_VRING_FEW		4
+
+/* A short chain: @nr segments, none of them empty, which may be anywhere. */
+struct ivshm_vring_few {
+	u16 head;
+	u16 nr;
+	u32 len;	/* in all */
+	struct ivshm_vring_seg seg[IVSHM_VRING_FEW];
+};
+
+/*
+ * Take up to @max chains as long as they are short, in order in their table if
+ * they have one, and device-writable or device-readable as asked for.  The next
+ * chain is for ivshm_vring_pop(), which also finds out what is wrong with it.
+ * Returns how many; ivshm_vring_unpop() takes them back.
+ */
+u16 ivshm_vring_pop_few(struct ivshm_vring *vr, struct ivshm_vring_few *few, u16 max,
+			bool writable);
 /* Give back the last @n chains taken, as if never taken. */
 void ivshm_vring_unpop(struct ivshm_vring *vr, u16 n);
 

@@ -244,6 +244,51 @@ static void unpop(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, mock_ring_pop(r), -ENOENT);
 }
 
+/* Short chains of all kinds, up to the first that is none. */
+static void few(struct kunit *test)
+{
+	struct mock_ring *r = ring(test, 16, MOCK_LE | MOCK_INDIRECT, 65530);
+	struct ivshm_vring_few f[8];
+	u32 i;
+
+	mock_offer_one(&r->m, 0, 100, 0);
+	mock_desc(&r->m, 1, 0x1000, 10, D_NEXT, 7);
+	mock_desc(&r->m, 7, 0x2000, 20, 0, 0);
+	mock_offer(&r->m, 1);
+	for (i = 0; i < 4; i++)
+		mock_write_desc(&r->m, MOCK_TABLE + 16 * i, 0x1000 * (i + 1), i + 1,
+				i < 3 ? D_NEXT : 0, i + 1);
+	mock_desc(&r->m, 2, MOCK_TABLE, 64, D_INDIRECT, 0);
+	mock_offer(&r->m, 2);
+	mock_offer_one(&r->m, 3, 100, D_WRITE);
+	mock_offer_one(&r->m, 4, 100, 0);
+
+	KUNIT_EXPECT_EQ(test, ivshm_vring_pop_few(&r->vr, f, 8, true), 0);
+	KUNIT_EXPECT_EQ(test, ivshm_vring_pop_few(&r->vr, f, 2, false), 2);
+	ivshm_vring_unpop(&r->vr, 2);
+	KUNIT_ASSERT_EQ(test, ivshm_vring_pop_few(&r->vr, f, 8, false), 3);
+	for (i = 0; i < 3; i++)
+		KUNIT_EXPECT_EQ(test, f[i].head, i);
+	KUNIT_EXPECT_EQ(test, f[0].nr, 1);
+	KUNIT_EXPECT_EQ(test, f[0].seg[0].addr, MOCK_DATA);
+	KUNIT_EXPECT_EQ(test, f[1].nr, 2);
+	KUNIT_EXPECT_EQ(test, f[1].len, 30);
+	KUNIT_EXPECT_EQ(test, f[1].seg[1].addr, 0x2000);
+	KUNIT_EXPECT_EQ(test, f[2].nr, 4);
+	KUNIT_EXPECT_EQ(test, f[2].len, 1 + 2 + 3 + 4);
+	KUNIT_EXPECT_EQ(test, f[2].seg[3].addr, 0x4000);
+
+	/* The other direction, and what is broken is for pop() to say. */
+	KUNIT_EXPECT_EQ(test, ivshm_vring_pop_few(&r->vr, f, 8, true), 1);
+	KUNIT_EXPECT_EQ(test, f[0].head, 3);
+	mock_offer(&r->m, 16);
+	KUNIT_EXPECT_EQ(test, ivshm_vring_pop_few(&r->vr, f, 8, false), 1);
+	KUNIT_EXPECT_EQ(test, ivshm_vring_pop_few(&r->vr, f, 8, false), 0);
+	KUNIT_EXPECT_FALSE(test, r->vr.broken);
+	KUNIT_EXPECT_EQ(test, mock_ring_pop(r), -EINVAL);
+	KUNIT_EXPECT_EQ(test, ivshm_vring_pop_few(&r->vr, f, 8, false), 0);
+}
+
 static void no_space(struct kunit *test)
 {
 	struct mock_ring *r = ring(test, 2048, MOCK_LE, 0);
@@ -564,6 +609,7 @@ static struct kunit_case vring_test_cases[] = {
 	KUNIT_CASE(indirect),
 	KUNIT_CASE(indirect_pieces),
 	KUNIT_CASE(unpop),
+	KUNIT_CASE(few),
 	KUNIT_CASE(no_space),
 	KUNIT_CASE(push),
 	KUNIT_CASE(push_wrap),

@@ -154,12 +154,12 @@ test_dynamic()
 	ktap_test "a coupling declared before engages when the guests start" engages_at_start
 	ktap_test "three guests, all pairs: ping" all_pairs reaches
 	ktap_test "three guests: TCP both ways at once" most_pairs tcp_both_ways
-	ktap_test "three guests: UDP both ways at once, in order" most_pairs udp_both_ways
-	ktap_test "three guests, all pairs: data arrives intact" all_pairs send_both_ways
+	[ "$full" = 0 ] || ktap_test "three guests: UDP both ways at once, in order" all_pairs udp_both_ways
+	ktap_test "three guests: data arrives intact" most_pairs send_both_ways
 	ktap_test "coupled: frames go direct, the bridge sees none" goes_direct
 	ktap_test "coupled: one copy for each byte, no socket buffers" is_copied_once
 	ktap_test "coupled: host and others on the bridge are reached" others_take_the_bridge
-	ktap_test "coupled: data for others arrives intact, over the bridge" far_transfer
+	[ "$full" = 0 ] || ktap_test "coupled: data for others arrives intact, over the bridge" far_transfer
 	ktap_test "uncoupled: frames take the bridge, none goes direct" removed_takes_the_bridge
 	[ "$full" = 1 ] || return 0
 	ktap_test "threshold: little traffic does not join a pair" threshold_is_kept

@@ -36,10 +36,12 @@ mkdir -p "$work"
 
 # How much to send, how long to couple and uncouple, how long to wait (seconds).
 # The debug kernel is slow, and there for what only it can tell: it runs what
-# moves frames and what takes things away under traffic ("full" is 0).
+# moves frames and what takes things away under traffic ("full" is 0), and its
+# guests need more than a millisecond to come up with receive buffers.
+options=()
 case $IVSHM_VM_KERNEL in
-debug) full=0 size_mb=4 rounds=8 patience=60 ;;
-*) full=1 size_mb=32 rounds=12 patience=20 ;;
+debug) full=0 size_mb=4 rounds=8 patience=60 udp_rate=200K few=1 options=(park-us 1000000) ;;
+*) full=1 size_mb=32 rounds=12 patience=20 udp_rate=1M few=20 ;;
 esac
 
 declare -A address=([a]=192.0.2.1 [b]=192.0.2.2 [c]=192.0.2.3 [far]=192.0.2.99 [host]=192.0.2.254)
@@ -149,7 +151,7 @@ pair_is() { [[ $(pair "$1" "$2" "$3") == $4 ]]; }
 
 couple()
 {
-	"$ivmctl" coupling add "$@"
+	"$ivmctl" coupling add "$@" "${options[@]}"
 }
 
 uncouple() { "$ivmctl" coupling del "$1"; }

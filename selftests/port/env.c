@@ -10,6 +10,7 @@
 #include <netlink/genl/ctrl.h>
 #include <netlink/genl/genl.h>
 #include <netlink/netlink.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -335,6 +336,54 @@ __u64 ctl_stat(const char *name, enum ivshm_attr_stat which)
 		abort();
 	}
 	return port.stat[which];
+}
+
+struct nl_sock *ctl_listen(void)
+{
+	struct nl_sock *sk = nl_socket_alloc();
+	int group;
+
+	nl_socket_disable_seq_check(sk);
+	if (genl_connect(sk))
+		return NULL;
+	group = genl_ctrl_resolve_grp(sk, IVSHM_GENL_NAME, IVSHM_GENL_MCGRP_EVENTS);
+	if (group < 0 || nl_socket_add_membership(sk, group) || nl_socket_set_nonblocking(sk))
+		return NULL;
+	return sk;
+}
+
+struct event_wanted {
+	const char *port;
+	__u32 state, reason;
+	bool heard;
+};
+
+static void event_told(struct nlattr **attr, void *arg)
+{
+	struct nlattr *p[IVSHM_A_PORT_MAX + 1];
+	struct event_wanted *w = arg;
+
+	if (attr[IVSHM_A_PORT] && attr[IVSHM_A_EVENT_NEW_STATE] && attr[IVSHM_A_EVENT_REASON] &&
+	    !nla_parse_nested(p, IVSHM_A_PORT_MAX, attr[IVSHM_A_PORT], NULL) &&
+	    p[IVSHM_A_PORT_NAME] && !strcmp(nla_get_string(p[IVSHM_A_PORT_NAME]), w->port) &&
+	    nla_get_u32(attr[IVSHM_A_EVENT_NEW_STATE]) == w->state &&
+	    nla_get_u32(attr[IVSHM_A_EVENT_REASON]) == w->reason)
+		w->heard = true;
+}
+
+int ctl_heard(struct nl_sock *sk, const char *port, __u32 state, __u32 reason, int ms)
+{
+	struct event_wanted w = { .port = port, .state = state, .reason = reason };
+	struct pollfd pfd = { .fd = nl_socket_get_fd(sk), .events = POLLIN };
+	struct talk t = { .reply = event_told, .arg = &w };
+
+	nl_socket_modify_cb(sk, NL_CB_VALID, NL_CB_CUSTOM, talk_valid, &t);
+	while (!w.heard) {
+		if (poll(&pfd, 1, ms) <= 0)
+			return -ETIMEDOUT;
+		nl_recvmsgs_default(sk);
+	}
+	return 0;
 }
 
 struct pair_wanted {

@@ -40,6 +40,11 @@ int ctl_uncouple(const char *name);
 int ctl_port(const char *name, struct ctl_port *port);
 int ctl_pair(const char *coupling, const char *src, const char *dst,
 	     __u32 *state, __u32 *reason);
+/* A socket that hears of events from now on, or NULL. */
+struct nl_sock;
+struct nl_sock *ctl_listen(void);
+/* 0 when the socket told that the port came into that state, within @ms. */
+int ctl_heard(struct nl_sock *sk, const char *port, __u32 state, __u32 reason, int ms);
 /* A counter; aborts if there is no such port. */
 __u64 ctl_stat(const char *port, enum ivshm_attr_stat which);
 

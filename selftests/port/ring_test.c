@@ -223,6 +223,48 @@ TEST_F_TIMEOUT(ring, merged, TIMEOUT)
 	}
 }
 
+/* A whole batch of buffers taken, and then a frame that needs more than are left. */
+TEST_F_TIMEOUT(ring, batch_then_more, TIMEOUT)
+{
+	struct guest *a = &self->a, *b = &self->b;
+	__u32 room = 256, big = 3 * room, piece;
+	unsigned int i, round;
+
+	if (!(variant->fb & F_MRG))
+		SKIP(return, "buffers are not merged");
+	b->keep_rx = true;
+	for (round = 1; round < 4; round++) {
+		for (i = 0; i < (round == 1 ? 66 : 64); i++)
+			ASSERT_LE(0, guest_rx_post(b, &room, 1, GUEST_DIRECT));
+		guest_publish(b, GUEST_RX);
+		for (i = 0; i <= 64; i++) {
+			__u32 len = i < 64 ? 60 : big;
+
+			frame_make(frame, len, b->mac, a->mac, 5, i);
+			piece = a->hdr_len + len;
+			ASSERT_EQ(0, guest_send_pieces(a, NULL, frame, len, &piece, 1,
+						       i < 64 ? GUEST_MORE : 0));
+		}
+		for (i = 0; i < 64; i++) {
+			frame_make(frame, 60, b->mac, a->mac, 5, i);
+			expect_frame(_metadata, b, 60);
+			EXPECT_EQ(1, got.bufs);
+		}
+		/* The last one waits, in vain, and takes nothing. */
+		ASSERT_EQ(0, guest_tx_drain(a, 5000));
+		EXPECT_EQ(0, guest_silent(b, 10));
+		EXPECT_EQ(round, ctl_stat("tap0", IVSHM_A_STAT_DROP_FULL));
+	}
+	/* Two are left: with two more it fits. */
+	for (i = 0; i < 2; i++)
+		ASSERT_LE(0, guest_rx_post(b, &room, 1, GUEST_DIRECT));
+	guest_publish(b, GUEST_RX);
+	frame_make(frame, big, b->mac, a->mac, 5, i);
+	ASSERT_EQ(0, guest_send(a, NULL, frame, big));
+	expect_frame(_metadata, b, big);
+	EXPECT_EQ(4, got.bufs);
+}
+
 /* From the smallest ring to the largest. */
 TEST(ring_sizes)
 {

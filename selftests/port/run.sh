@@ -37,7 +37,7 @@ for name in "${names[@]}"; do
 	n=$((n + 1))
 	start=$SECONDS
 	# No test may leave anything behind for the next.
-	timeout -k 5 "${IVSHM_PORT_TIMEOUT:-300}" "$dir/$name" 2>&1 | sed -u 's/^/    /'
+	timeout -k 5 "${IVSHM_PORT_TIMEOUT:-400}" "$dir/$name" 2>&1 | sed -u 's/^/    /'
 	status=${PIPESTATUS[0]}
 	echo "# $name: $((SECONDS - start)) s"
 	if [ "$status" -eq 0 ]; then

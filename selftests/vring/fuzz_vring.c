@@ -138,6 +138,30 @@ static void pop(struct mock_ring *r, u32 max)
 	}
 }
 
+/* What is taken as a few is what ivshm_vring_pop() takes, too. */
+static void pop_few(struct mock_ring *r, u16 max, bool writable)
+{
+	struct ivshm_vring_few few[8];
+	u16 last_avail = r->vr.last_avail, n, i, j;
+	bool broken = r->vr.broken;
+
+	n = ivshm_vring_pop_few(&r->vr, few, max, writable);
+	REQUIRE(n <= max && r->vr.broken == broken && (!broken || !n));
+	REQUIRE(r->vr.last_avail == (u16)(last_avail + n));
+	ivshm_vring_unpop(&r->vr, n);
+	for (i = 0; i < n; i++) {
+		REQUIRE(!ivshm_vring_pop(&r->vr, &r->chain, r->segs, IVSHM_VRING_FEW));
+		check_chain(r, IVSHM_VRING_FEW);
+		REQUIRE(r->chain.head == few[i].head);
+		REQUIRE((writable ? r->chain.nr_in : r->chain.nr_out) == few[i].nr);
+		REQUIRE((writable ? r->chain.in_len : r->chain.out_len) == few[i].len);
+		REQUIRE(!(writable ? r->chain.nr_out : r->chain.nr_in));
+		for (j = 0; j < few[i].nr; j++)
+			REQUIRE(few[i].seg[j].addr == r->segs[j].addr &&
+				few[i].seg[j].len == r->segs[j].len);
+	}
+}
+
 static void push(struct mock_ring *r, struct input *in)
 {
 	struct ivshm_vring_used used[32];
@@ -217,7 +241,7 @@ static void step(struct mock_ring *r, struct input *in)
 	struct vring_mock *m = &r->m;
 	u32 n;
 
-	switch (take8(in) % 16) {
+	switch (take8(in) % 17) {
 	/* The driver */
 	case 0:
 	case 1:
@@ -267,6 +291,10 @@ static void step(struct mock_ring *r, struct input *in)
 		unpop(r, take8(in) % 4);
 		break;
 	case 15:
+		n = take8(in);
+		pop_few(r, n % 9, n & 0x80);
+		break;
+	case 16:
 		ivshm_vring_pending(&r->vr);
 		if (r->vr.broken)
 			restart(r, in);

@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Tables of what "inside" printed: report.py LOG JSON"""
+
+import json
+import sys
+
+from figures import Figures, PATHS, PEER, read_about, read_log
+
+
+def number(x):
+    if x is None:
+        return "-"
+    if x == 0:
+        return "0"
+    if abs(x) >= 1000:
+        return f"{x:,.0f}"
+    if abs(x) >= 10:
+        return f"{x:.1f}"
+    if abs(x) >= 0.01:
+        return f"{x:.3f}"
+    return f"{x:.5f}"
+
+
+def table(figures, title, machine, prefixes, figure, lower=True, ratio=True):
+    """A row for each case, a column for each path."""
+    cases = [c for c in figures.cases(machine) if c.startswith(tuple(prefixes))]
+    rows = []
+    for case in cases:
+        row = [case]
+        for path in PATHS:
+            cell = number(figures.median(machine, case, path, figure))
+            spread = figures.spread(machine, case, path, figure)
+            times = figures.ratio(machine, case, path, figure, lower)
+            if cell != "-" and spread is not None:
+                cell += f" ±{100 * spread:.0f}%"
+            if ratio and path != PEER and times:
+                cell += f" ({times:.2f}x)"
+            row.append(cell)
+        if any(cell != "-" for cell in row[1:]):
+            rows.append(row)
+    if not rows:
+        return
+    head = [""] + PATHS
+    rows.insert(0, head)
+    width = [max(len(row[i]) for row in rows) for i in range(len(head))]
+    print(f"\n{title}")
+    for row in rows:
+        print("  " + "  ".join(cell.ljust(w) for cell, w in zip(row, width)).rstrip())
+
+
+def kicks_and_interrupts(run):
+    kicks, calls = run.get("kicks_per_frame"), run.get("interrupts_per_frame")
+    return None if kicks is None or calls is None else kicks + calls
+
+
+def lost(run):
+    """Of the pair that is looked at, in percent; what is under way is none."""
+    sent, got = run.get("pair_sent", run["sent"]), run.get("pair_frames", run["frames"])
+    return 100 * max(0, sent - got) / sent if sent else None
+
+
+def goodput(figures):
+    """Of a receiver that is overrun, in percent of what it takes else."""
+    rows = []
+    for path in PATHS:
+        peak = figures.median("smp", "overload-peak", path, "frames_per_s")
+        over = figures.median("smp", "overload", path, "frames_per_s")
+        if peak and over:
+            rows.append(f"  {path:8} {100 * over / peak:.1f} %")
+    if rows:
+        print("\nOverload: goodput, of that when the sender waits for the receiver")
+        print("\n".join(rows))
+
+
+def bystander(figures):
+    rows = []
+    for path in PATHS:
+        free = figures.median("smp", "stall-not", path, "pair_frames")
+        stalled = figures.median("smp", "stall", path, "pair_frames")
+        loss = figures.median("smp", "stall", path, lost)
+        if free and stalled:
+            rows.append(f"  {path:8} {100 * stalled / free:.1f} % of its frames, {loss:.2f} % lost")
+    if rows:
+        print("\nStalled receiver: what another receiver of the same sender still gets")
+        print("\n".join(rows))
+
+
+def drops(figures):
+    """Places where frames were dropped, with the median count, where there are any."""
+    rows = []
+    for machine in ("icount", "smp"):
+        for case in figures.cases(machine):
+            for path in PATHS:
+                places = {}
+                for run in figures.runs:
+                    if (run["machine"], run["case"], run["path"]) == (machine, case, path):
+                        for place, n in run["drops"].items():
+                            places[place] = max(places.get(place, 0), n)
+                said = [f"{place} {n}" for place, n in places.items()
+                        if place != "not_arrived" and n]
+                if said:
+                    rows.append(f"  {case:16} {path:8} {', '.join(said)}")
+    if rows:
+        print("\nDrops by place, the most of any round")
+        print("\n".join(rows))
+
+
+def report(figures):
+    print("Medians, half the spread; in brackets how many times better than vhost-net + bridge")
+    print("in the same run. bridge, macvtap, ovs: on vhost-net; direct, uplink: ivshm.")
+    table(figures, "Host instructions per frame (batches of 64; TSO: 8)", "icount",
+          ["size-", "pingpong"], "instructions_per_frame")
+    table(figures, "Host instructions per frame, batches of N", "icount", ["batch-"],
+          "instructions_per_frame")
+    table(figures, "Host instructions per frame, N guests all to all", "icount", ["ports-"],
+          "instructions_per_frame")
+    table(figures, "Copies per payload byte", "icount", ["probes-"], "copies_per_byte",
+          ratio=False)
+    table(figures, "Socket buffers per frame", "icount", ["probes-"], "skbs_per_frame",
+          ratio=False)
+    table(figures, "Wake-ups of workers per frame, round trips", "icount", ["pingpong"],
+          "wakeups_per_frame", ratio=False)
+    times = ["stream-", "flood-"]
+    table(figures, "Host processor time per delivered frame, us", "smp",
+          times + ["ports-", "pingpong"], "host_us_per_frame")
+    table(figures, "Delivered frames per second", "smp", times + ["ports-"], "frames_per_s",
+          lower=False)
+    table(figures, "Delivered MB per second", "smp", times,
+          lambda run: run["bytes_per_s"] / 1e6, lower=False)
+    table(figures, "Kicks and interrupts per frame", "smp", times, kicks_and_interrupts,
+          ratio=False)
+    table(figures, "Wake-ups of workers per frame", "smp", times + ["pingpong"],
+          "wakeups_per_frame", ratio=False)
+    table(figures, "Round trip, median, us", "smp", ["pingpong"], "p50_us")
+    table(figures, "Round trip, 99 of 100, us", "smp", ["pingpong"], "p99_us")
+    goodput(figures)
+    bystander(figures)
+    drops(figures)
+
+
+def main():
+    runs = read_log(sys.argv[1])
+    if not runs:
+        sys.exit("there are no figures")
+    with open(sys.argv[2], "w", encoding="utf-8") as f:
+        json.dump({"about": read_about(sys.argv[1]), "runs": runs}, f, indent=1)
+        f.write("\n")
+    report(Figures(runs))
+
+
+main()
