@@ -83,6 +83,12 @@ network()
 		net_macvtap mvt0 low0 && net_macvtap mvt1 low0
 }
 
+network_gone()
+{
+	ip netns del far
+	net_del vnet0 vnet1 vnet2 low0 br0
+}
+
 start_guest()
 {
 	local v="--vhost /dev/ivshm-net"

@@ -10,11 +10,13 @@
 #   ktap_ok|ktap_not_ok|ktap_skip NAME [WHY]
 #   ktap_done                   exits: 0, or 1 when anything failed
 #
-# Without ktap_plan, ktap_done prints the plan.
+# Without ktap_plan, ktap_done prints the plan. After a test of ktap_test that
+# failed, the function named in $ktap_on_failure is called, if any.
 
 ktap_count=0
 ktap_failed=0
 ktap_planned=''
+ktap_on_failure=:
 # shellcheck disable=SC2034 # for the scripts that source this
 KSFT_SKIP=4
 
@@ -56,7 +58,10 @@ ktap_test()
 	case $rc in
 	0) ktap_ok "$name" ;;
 	4) ktap_skip "$name" ;;
-	*) ktap_not_ok "$name" "exit status $rc" ;;
+	*)
+		ktap_not_ok "$name" "exit status $rc"
+		"$ktap_on_failure"
+		;;
 	esac
 	return "$rc"
 }

@@ -30,6 +30,8 @@
 #   guest_bg_wait [-t S] NAME TAG  wait for it, print its output, its status
 #   guest_put NAME FILE PATH       copy a small file into the guest
 #   guest_alive NAME, guest_pid NAME, guest_log NAME
+#   guest_sound NAME               fails when the emulator has mixed up the
+#                                  guest's registers with the machine's own
 #   guest_hmp NAME COMMAND         a command of QEMU's monitor ("info registers")
 #   guest_stop NAME...             power off; fails if a guest had to be killed
 #   guest_kill NAME...             SIGKILL, as a crashed VMM
@@ -160,6 +162,7 @@ guest_start()
 	esac
 	rm -rf "$dir"
 	mkdir -p "$dir"
+	echo "$mem" >"$dir/mem"
 	if [ -n "$files" ]; then
 		# The kernel unpacks one archive after the other.
 		{
@@ -221,6 +224,22 @@ guest_log()
 }
 
 guest_hmp() { "$IVSHM_TOP/selftests/vm/hmp" "$guest_dir/$1/qmp" "$2"; }
+
+# Nested emulation (TCG's SVM, seen with QEMU 7.2) now and then leaves a guest with
+# the registers of the kernel below it: a page table where the guest has no memory
+# at all. Nothing that happens to a guest's memory can do that, and nothing of the
+# guest runs on. Guests are too small for memory above 4 GiB.
+guest_sound()
+{
+	local cr3
+
+	[ "$IVSHM_VM_ACCEL" != kvm ] && guest_alive "$1" || return 0
+	cr3=$(guest_hmp "$1" "info registers" 2>/dev/null | sed -n 's/.*CR3=\([0-9a-f]*\).*/\1/p' | head -n 1)
+	[ -n "$cr3" ] || return 0
+	[ $((16#$cr3)) -lt $(($(cat "$guest_dir/$1/mem") << 20)) ] && return
+	echo "# machine failure: the page table of guest $1, CR3=$cr3, is outside of its memory"
+	return 1
+}
 
 # What can still be learned about a guest that does not answer.
 guest_autopsy()
