@@ -51,12 +51,12 @@ static bool proto_is_bridge_own(u16 proto)
 	return proto == ETH_P_CFM || proto == ETH_P_MRP;
 }
 
-static bool frame_fits(const struct ivshm_port *dst, u32 gso_len, bool tagged)
+/* The largest frame that the receiver's device takes, or 0. */
+static u32 frame_max(const struct ivshm_port *dst, bool tagged)
 {
 	const struct net_device *dev = rcu_dereference(dst->dev);
-	u32 hlen = ETH_HLEN + (tagged ? VLAN_HLEN : 0);
 
-	return dev && gso_len <= READ_ONCE(dev->mtu) + hlen;
+	return dev ? READ_ONCE(dev->mtu) + ETH_HLEN + (tagged ? VLAN_HLEN : 0) : 0;
 }
 
 static void frame_touch(struct ivshm_pair *pair, unsigned long now)
@@ -291,7 +291,7 @@ static bool find_pair(struct detector_frame *f, const u8 *hdr, u32 hdr_len, u32 
 		return true;
 	if (unlikely(proto_is_bridge_own(frame_proto(hdr, hdr_len, &tagged))))
 		return false;
-	if (unlikely(!frame_fits(f->dst, gso_len, tagged))) {
+	if (unlikely(gso_len > frame_max(f->dst, tagged))) {
 		ivshm_detector_note(f->pair, IVSHM_REASON_MTU);
 		return false;
 	}
@@ -335,8 +335,7 @@ void ivshm_detector_decide(struct ivshm_port *src, const u8 *hdr, u32 hdr_len,
 		decide_dynamic(&f, hdr, hdr_len, gso_len, d);
 }
 
-bool ivshm_detector_direct(struct ivshm_port *src, const u8 *hdr, u32 len,
-			   struct ivshm_decision *d)
+u32 ivshm_detector_direct(struct ivshm_port *src, const u8 *hdr, struct ivshm_decision *d)
 {
 	const struct ethhdr *eth = (const struct ethhdr *)hdr;
 	struct detector_frame f = { .src = src };
@@ -344,16 +343,16 @@ bool ivshm_detector_direct(struct ivshm_port *src, const u8 *hdr, u32 len,
 	f.from = ivshm_addr_learn(src, eth->h_source);
 	f.member = rcu_dereference(src->member);
 	if (!f.member)
-		return false;
+		return 0;
 	if (f.member->coupling->type == IVSHM_COUPLING_STATIC) {
 		decide_static(src, f.member, hdr, d);
-		return d->path == IVSHM_PATH_DIRECT;
+		return d->path == IVSHM_PATH_DIRECT ? U32_MAX : 0;
 	}
-	if (!find_pair(&f, hdr, ETH_HLEN, len, d) || !frame_is_direct(&f))
-		return false;
+	if (!find_pair(&f, hdr, ETH_HLEN, ETH_HLEN, d) || !frame_is_direct(&f))
+		return 0;
 	frame_touch(f.pair, f.now);
 	d->dst = f.dst;
-	return true;
+	return f.member->coupling->bypass ? U32_MAX : frame_max(f.dst, false);
 }
 
 void ivshm_detector_joined(struct ivshm_port *src, struct ivshm_pair *pair,

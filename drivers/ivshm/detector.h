@@ -75,12 +75,11 @@ void ivshm_detector_decide(struct ivshm_port *src, const u8 *hdr, u32 hdr_len,
 			   u32 frame_len, u32 gso_len, struct ivshm_decision *d);
 
 /*
- * The same for an untagged frame of @len bytes, without changing anything but
- * what is known of addresses: true with the answer in @d if it goes direct,
- * false if that is to be found out.
+ * The same for untagged frames of any length, without changing anything but
+ * what is known of addresses: the largest frame that goes direct, with the
+ * answer in @d; 0 if that is to be found out.
  */
-bool ivshm_detector_direct(struct ivshm_port *src, const u8 *hdr, u32 len,
-			   struct ivshm_decision *d);
+u32 ivshm_detector_direct(struct ivshm_port *src, const u8 *hdr, struct ivshm_decision *d);
 
 /*
  * The worker of @src reports that everything that was in the tap queue of the

@@ -156,13 +156,21 @@ const struct mmu_interval_notifier_ops ivshm_gmem_notifier_ops = {
  * stays dirty: write-back (folio_mkclean()), MADV_FREE and reclaim unmap or
  * write-protect, with an invalidation, before they clear the flag.  Folios
  * without a mapping (anonymous, hugetlb, driver pages) only get the flag.
+ *
+ * So an entry remembers it.  Readers who race to add the flag write the same
+ * value, and nobody else writes entries meanwhile.
  */
-static __always_inline void ivshm_gmem_mark_dirty(const void *addr)
+static void ivshm_gmem_mark_dirty(unsigned long *entry)
 {
-	struct folio *folio = virt_to_folio(addr);
+	unsigned long was = READ_ONCE(*entry);
+	struct folio *folio;
 
-	if (unlikely(!folio_test_dirty(folio)))
+	if (likely(was & IVSHM_GMEM_DIRTY))
+		return;
+	folio = virt_to_folio((void *)(was & PAGE_MASK));
+	if (!folio_test_dirty(folio))
 		folio_mark_dirty(folio);
+	WRITE_ONCE(*entry, was | IVSHM_GMEM_DIRTY);
 }
 
 static noinline struct ivshm_gmem_chunk *
@@ -180,8 +188,7 @@ int ivshm_gmem_lookup(struct ivshm_gmem *gm, u64 hva, bool write, void **addr)
 {
 	u64 index = hva >> IVSHM_GMEM_CHUNK_SHIFT;
 	struct ivshm_gmem_chunk *chunk;
-	unsigned long entry;
-	void *page;
+	unsigned long *entry, found;
 
 	lockdep_assert_held_read(&gm->lock);
 
@@ -192,16 +199,15 @@ int ivshm_gmem_lookup(struct ivshm_gmem *gm, u64 hva, bool write, void **addr)
 		if (!chunk)
 			return ivshm_gmem_note(gm, hva, write);
 	}
-	entry = chunk->entry[(hva >> PAGE_SHIFT) % IVSHM_GMEM_CHUNK_PAGES];
-	if (unlikely(entry & IVSHM_GMEM_UNMIRRORABLE))
+	entry = &chunk->entry[(hva >> PAGE_SHIFT) % IVSHM_GMEM_CHUNK_PAGES];
+	found = READ_ONCE(*entry);
+	if (unlikely(found & IVSHM_GMEM_UNMIRRORABLE))
 		return -EOPNOTSUPP;
-	if (unlikely(!(entry & (write ? IVSHM_GMEM_WRITE : IVSHM_GMEM_VALID))))
+	if (unlikely(!(found & (write ? IVSHM_GMEM_WRITE : IVSHM_GMEM_VALID))))
 		return ivshm_gmem_note(gm, hva, write);
-
-	page = (void *)(entry & PAGE_MASK);
 	if (write)
-		ivshm_gmem_mark_dirty(page);
-	*addr = page + offset_in_page(hva);
+		ivshm_gmem_mark_dirty(entry);
+	*addr = (void *)(found & PAGE_MASK) + offset_in_page(hva);
 	return 0;
 }
 
@@ -291,36 +297,34 @@ static __always_inline void *ivshm_gmem_peek_page(struct ivshm_gmem *gm, u64 hva
 {
 	u64 index = hva >> IVSHM_GMEM_CHUNK_SHIFT;
 	struct ivshm_gmem_chunk *chunk;
-	unsigned long entry;
+	unsigned long *entry;
 
 	chunk = READ_ONCE(gm->cache[index % IVSHM_GMEM_CACHE_SIZE]);
 	if (unlikely(!chunk || chunk->index != index))
 		return NULL;
-	entry = chunk->entry[(hva >> PAGE_SHIFT) % IVSHM_GMEM_CHUNK_PAGES];
-	if (unlikely(!(entry & (write ? IVSHM_GMEM_WRITE : IVSHM_GMEM_VALID))))
+	entry = &chunk->entry[(hva >> PAGE_SHIFT) % IVSHM_GMEM_CHUNK_PAGES];
+	if (unlikely(!(READ_ONCE(*entry) & (write ? IVSHM_GMEM_WRITE : IVSHM_GMEM_VALID))))
 		return NULL;
-	entry &= PAGE_MASK;
 	if (write)
-		ivshm_gmem_mark_dirty((void *)entry);
-	return (void *)entry;
+		ivshm_gmem_mark_dirty(entry);
+	return (void *)(READ_ONCE(*entry) & PAGE_MASK);
 }
 
-/* Across a page boundary, or not in the region that was found last. */
-static noinline bool ivshm_gmem_peek_slow(struct ivshm_gmem *gm, u64 gpa, u32 len, bool write,
-					  struct ivshm_gmem_span *span)
+bool ivshm_gmem_peek(struct ivshm_gmem *gm, u64 gpa, u32 len, bool write,
+		     struct ivshm_gmem_span *span)
 {
 	const struct ivshm_gmem_region *region = ivshm_gmem_find(gm, gpa);
 	u32 off, first;
 	void *page;
 	u64 hva;
 
-	if (!region || !len || len - 1 > region->last - gpa)
+	if (unlikely(!region || !len || len - 1 > region->last - gpa))
 		return false;
 	hva = region->hva + (gpa - region->gpa);
 	off = offset_in_page(hva);
 	first = min_t(u32, len, PAGE_SIZE - off);
 	page = ivshm_gmem_peek_page(gm, hva, write);
-	if (!page)
+	if (unlikely(!page))
 		return false;
 	span->addr = page + off;
 	span->len = len;
@@ -336,26 +340,35 @@ static noinline bool ivshm_gmem_peek_slow(struct ivshm_gmem *gm, u64 gpa, u32 le
 	return true;
 }
 
-bool ivshm_gmem_peek(struct ivshm_gmem *gm, u64 gpa, u32 len, bool write,
-		     struct ivshm_gmem_span *span)
+/* Not in the window, across a page boundary, or something to do with the page. */
+bool ivshm_gmem_peek_far(struct ivshm_gmem *gm, struct ivshm_gmem_window *win, u64 gpa,
+			 u32 len, bool write, struct ivshm_gmem_span *span)
 {
-	const struct ivshm_gmem_view *view = gm->view;
-	u32 i = READ_ONCE(view->hint);
-	const struct ivshm_gmem_region *region = &view->region[i];
-	void *page;
-	u64 hva;
+	const struct ivshm_gmem_region *region;
+	struct ivshm_gmem_chunk *chunk;
+	u64 hva, index, before, end;
 
-	if (unlikely(i >= view->n || gpa < region->gpa || gpa > region->last))
-		return ivshm_gmem_peek_slow(gm, gpa, len, write, span);
-	hva = region->hva + (gpa - region->gpa);
-	if (unlikely((u64)len - 1 > region->last - gpa ||
-		     offset_in_page(hva) + (u64)len > PAGE_SIZE))
-		return ivshm_gmem_peek_slow(gm, gpa, len, write, span);
-	page = ivshm_gmem_peek_page(gm, hva, write);
-	if (unlikely(!page))
+	if (!ivshm_gmem_peek(gm, gpa, len, write, span))
 		return false;
-	span->addr = page + offset_in_page(hva);
-	span->len = len;
+	if (gpa - win->gpa < win->size)
+		return true;
+
+	/* The part of the region that the chunk has. */
+	region = ivshm_gmem_find(gm, gpa);
+	hva = region->hva + (gpa - region->gpa);
+	index = hva >> IVSHM_GMEM_CHUNK_SHIFT;
+	chunk = READ_ONCE(gm->cache[index % IVSHM_GMEM_CACHE_SIZE]);
+	if (!chunk || chunk->index != index)
+		return true;
+	win->pos = hva % IVSHM_GMEM_CHUNK_SIZE;
+	before = min_t(u64, win->pos, gpa - region->gpa);
+	win->pos -= before;
+	win->gpa = gpa - before;
+	end = min_t(u64, IVSHM_GMEM_CHUNK_SIZE - win->pos - 1, region->last - win->gpa) + 1;
+	/* Whole pages: the rest of a page is the region's, too. */
+	end = round_down(win->pos + end, PAGE_SIZE);
+	win->size = end > win->pos ? end - win->pos : 0;
+	win->entry = chunk->entry;
 	return true;
 }
 

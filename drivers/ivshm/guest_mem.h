@@ -20,6 +20,8 @@
 #ifndef _IVSHM_GUEST_MEM_H
 #define _IVSHM_GUEST_MEM_H
 
+#include <linux/bits.h>
+#include <linux/mm.h>
 #include <linux/sizes.h>
 #include <linux/types.h>
 #include <linux/uio.h>
@@ -144,6 +146,14 @@ int ivshm_gmem_check(struct ivshm_gmem *gm, u64 hva, u32 len, bool write);
 int ivshm_gmem_map(struct ivshm_gmem *gm, u64 gpa, u32 len, bool write,
 		   struct kvec *vec, u32 max);
 
+/* What is known of a page: its host address and flags below PAGE_SIZE. */
+#define IVSHM_GMEM_VALID	BIT(0)
+#define IVSHM_GMEM_WRITE	BIT(1)
+/* No host page can be had here, but user access works. No address. */
+#define IVSHM_GMEM_UNMIRRORABLE	BIT(2)
+/* The folio is marked dirty, and stays so while the page is in the mirror. */
+#define IVSHM_GMEM_DIRTY	BIT(3)
+
 /* A range within two pages at most: @len bytes at @addr, the rest at @next. */
 struct ivshm_gmem_span {
 	void *addr;
@@ -159,6 +169,40 @@ struct ivshm_gmem_span {
  */
 bool ivshm_gmem_peek(struct ivshm_gmem *gm, u64 gpa, u32 len, bool write,
 		     struct ivshm_gmem_span *span);
+
+/*
+ * Where ivshm_gmem_peek_near() looked last: @size bytes from guest address @gpa
+ * on, up to the end of a page, are described by entries from byte @pos of @entry
+ * on.  To begin with, all 0; good for one read section.
+ */
+struct ivshm_gmem_window {
+	u64 gpa;
+	u64 size;
+	u64 pos;
+	unsigned long *entry;
+};
+
+bool ivshm_gmem_peek_far(struct ivshm_gmem *gm, struct ivshm_gmem_window *win, u64 gpa,
+			 u32 len, bool write, struct ivshm_gmem_span *span);
+
+/* As ivshm_gmem_peek(), for several ranges, more than 0 bytes each, one after the other. */
+static __always_inline bool
+ivshm_gmem_peek_near(struct ivshm_gmem *gm, struct ivshm_gmem_window *win, u64 gpa, u32 len,
+		     bool write, struct ivshm_gmem_span *span)
+{
+	unsigned long need = write ? IVSHM_GMEM_WRITE | IVSHM_GMEM_DIRTY : IVSHM_GMEM_VALID;
+	u64 off = gpa - win->gpa, pos = win->pos + off;
+	unsigned long entry;
+
+	if (unlikely(off >= win->size || offset_in_page(pos) + len > PAGE_SIZE))
+		return ivshm_gmem_peek_far(gm, win, gpa, len, write, span);
+	entry = READ_ONCE(win->entry[pos >> PAGE_SHIFT]);
+	if (unlikely((entry & need) != need))
+		return ivshm_gmem_peek_far(gm, win, gpa, len, write, span);
+	span->addr = (void *)(entry & PAGE_MASK) + offset_in_page(pos);
+	span->len = len;
+	return true;
+}
 
 /* Copy out of guest memory: 0 or what ivshm_gmem_map() says. Read section only. */
 int ivshm_gmem_read(struct ivshm_gmem *gm, u64 gpa, void *buf, u32 len);

@@ -55,16 +55,11 @@
 /* How long a look-up of a bad address fails before it is tried again. */
 #define IVSHM_GMEM_BAD_TIME	(HZ / 10)
 
-/* An entry is the host address of the page and flags below PAGE_SIZE. */
-#define IVSHM_GMEM_VALID	BIT(0)
-#define IVSHM_GMEM_WRITE	BIT(1)
-/* No host page can be had here, but user access works. No address. */
-#define IVSHM_GMEM_UNMIRRORABLE	BIT(2)
-
 /**
  * struct ivshm_gmem_chunk - what is known of 2 MiB of the VMM's address space
  * @index:	VMM address >> IVSHM_GMEM_CHUNK_SHIFT
- * @entry:	one per page; written under the mirror's lock for writing
+ * @entry:	one per page; written under the mirror's lock for writing, but for
+ *		IVSHM_GMEM_DIRTY, which readers add
  * @gm:		the mirror
  * @refs:	one of the view that has it, one of a fill under way
  * @notifier:	clears the entries

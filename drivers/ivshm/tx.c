@@ -261,6 +261,12 @@ static bool ivshm_tx_enable_kick(struct ivshm_qp *qp)
 	return again;
 }
 
+/* The ring is empty: true if it stays so until the guest notifies us. */
+static bool ivshm_tx_idle(struct ivshm_qp *qp)
+{
+	return !ivshm_tx_poll(qp) && !ivshm_tx_enable_kick(qp);
+}
+
 unsigned long ivshm_tx_work(struct ivshm_qp *qp)
 {
 	LIST_HEAD(frames);
@@ -284,6 +290,8 @@ unsigned long ivshm_tx_work(struct ivshm_qp *qp)
 			return 0;
 		if (ivshm_tx_fast(qp)) {
 			ivshm_tx_complete(qp);
+			if (ivshm_vring_drained(&qp->vq[IVSHM_VQ_TX].ring) && ivshm_tx_idle(qp))
+				return 0;
 			continue;
 		}
 		err = ivshm_tx_fetch(qp, &frames, &bytes);
@@ -295,7 +303,7 @@ unsigned long ivshm_tx_work(struct ivshm_qp *qp)
 
 		switch (err) {
 		case -ENOENT:
-			if (!ivshm_tx_poll(qp) && !ivshm_tx_enable_kick(qp))
+			if (ivshm_tx_idle(qp))
 				return 0;
 			break;
 		case -EAGAIN:

@@ -13,6 +13,8 @@
 #include <linux/mm.h>
 #include <linux/slab.h>
 
+#include <asm/unaligned.h>
+
 #include "coupling.h"
 #include "deliver.h"
 #include "detector.h"
@@ -73,18 +75,14 @@ static u32 ivshm_tx_fast_take(struct ivshm_qp *qp, struct ivshm_tx_fast *fast)
 }
 
 /* The vnet header anew, of what asks for no more than a checksum. */
-static bool ivshm_tx_fast_header(const struct virtio_net_hdr *raw, u32 len, bool le, bool csum,
-				 struct virtio_net_hdr_mrg_rxbuf *hdr)
+static __always_inline bool ivshm_tx_fast_header(const struct virtio_net_hdr *raw, u32 len,
+						 bool le, bool csum,
+						 struct virtio_net_hdr_mrg_rxbuf *hdr)
 {
 	u32 start, offset;
 
-	hdr->hdr.flags = 0;
-	hdr->hdr.gso_type = VIRTIO_NET_HDR_GSO_NONE;
-	hdr->hdr.hdr_len = 0;
-	hdr->hdr.gso_size = 0;
-	hdr->hdr.csum_start = 0;
-	hdr->hdr.csum_offset = 0;
-	if (READ_ONCE(raw->gso_type))
+	*hdr = (struct virtio_net_hdr_mrg_rxbuf){};
+	if (unlikely(READ_ONCE(raw->gso_type)))
 		return false;
 	if (!(READ_ONCE(raw->flags) & VIRTIO_NET_HDR_F_NEEDS_CSUM))
 		return true;
@@ -96,54 +94,67 @@ static bool ivshm_tx_fast_header(const struct virtio_net_hdr *raw, u32 len, bool
 	return csum && start >= ETH_HLEN && start + offset + sizeof(__sum16) <= len;
 }
 
-/* The same addresses and protocol, at @p, as those of the run. */
-static bool ivshm_tx_fast_same(const struct ivshm_tx_fast *fast, const void *p)
-{
-	const struct ethhdr *eth = p;
+/* An Ethernet header, 14 bytes, as two words that overlap. */
+struct ivshm_tx_key {
+	u64 lo, hi;
+};
 
-	return ether_addr_equal_unaligned(eth->h_dest, fast->eth.h_dest) &&
-	       ether_addr_equal_unaligned(eth->h_source, fast->eth.h_source) &&
-	       eth->h_proto == fast->eth.h_proto;
+static __always_inline struct ivshm_tx_key ivshm_tx_fast_key(const void *eth)
+{
+	return (struct ivshm_tx_key){
+		.lo = get_unaligned((const u64 *)eth),
+		.hi = get_unaligned((const u64 *)(eth + ETH_HLEN - sizeof(u64))),
+	};
 }
 
-/* One more frame for @dst; false if it is not for us. In both read sections. */
-static bool ivshm_tx_fast_plan(struct ivshm_qp *qp, struct ivshm_qp *dst,
-			       struct ivshm_tx_fast *fast, u32 max, bool csum)
+/*
+ * Look up the frames of up to @n chains: as far as they are for us, up to @max
+ * bytes with the vnet header, and have the addresses and the protocol of the
+ * run. Read section. Returns how many.  This and what follows are kept apart for
+ * the sake of their registers.
+ */
+static noinline u32 ivshm_tx_fast_sources(struct ivshm_qp *qp, struct ivshm_tx_fast *fast,
+					  u32 n, u32 max, bool csum)
 {
-	const struct ivshm_vring_few *tx = &fast->tx[fast->nr], *rx = &fast->rx[fast->nr];
+	struct ivshm_tx_key run = ivshm_tx_fast_key(&fast->eth), key;
 	bool le = qp->vq[IVSHM_VQ_TX].ring.le;
-	struct ivshm_tx_copy *copy = &fast->copy[fast->nr];
-	u32 len = tx->len - qp->hdr_len, i;
+	struct ivshm_tx_copy *copy = fast->copy;
+	const struct ivshm_vring_few *tx = fast->tx;
+	u32 hdr_len = qp->hdr_len, i, j, bytes = 0;
+	struct ivshm_gmem_window win = {};
+	struct ivshm_gmem *gm = qp->gm;
 
-	if (tx->len < qp->hdr_len + ETH_HLEN || len > max || rx->nr != 1 ||
-	    rx->len < dst->hdr_len + len)
-		return false;
-	for (i = 0; i < tx->nr; i++)
-		if (!ivshm_gmem_peek(qp->gm, tx->seg[i].addr, tx->seg[i].len, false,
-				     &copy->src[i]))
-			return false;
-	/* Once compared it is not looked at again. */
-	if (copy->src[0].len < qp->hdr_len + ETH_HLEN ||
-	    !ivshm_tx_fast_header(copy->src[0].addr, len, le, csum, &copy->hdr) ||
-	    !ivshm_tx_fast_same(fast, copy->src[0].addr + qp->hdr_len))
-		return false;
-	if (!ivshm_gmem_peek(dst->gm, rx->seg[0].addr, dst->hdr_len + len, true, &copy->dst) ||
-	    copy->dst.len < dst->hdr_len + ETH_HLEN)
-		return false;
-	copy->hdr.num_buffers = __cpu_to_virtio16(dst->vq[IVSHM_VQ_RX].ring.le, 1);
-	fast->used[fast->nr].id = rx->head;
-	fast->used[fast->nr].len = dst->hdr_len + len;
-	fast->bytes += len;
-	fast->nr++;
-	return true;
+	for (i = 0; i < n && bytes < IVSHM_BATCH_BYTES; i++, tx++, copy++) {
+		if (unlikely(tx->len > max ||
+			     !ivshm_gmem_peek_near(gm, &win, tx->seg[0].addr, tx->seg[0].len,
+						   false, &copy->src[0]) ||
+			     copy->src[0].len < hdr_len + ETH_HLEN))
+			break;
+		for (j = 1; unlikely(j < tx->nr); j++)
+			if (!ivshm_gmem_peek_near(gm, &win, tx->seg[j].addr, tx->seg[j].len,
+						  false, &copy->src[j]))
+				return i;
+		/* Once compared it is not looked at again. */
+		key = ivshm_tx_fast_key(copy->src[0].addr + hdr_len);
+		if (key.lo != run.lo || key.hi != run.hi ||
+		    unlikely(!ivshm_tx_fast_header(copy->src[0].addr, tx->len - hdr_len, le,
+						   csum, &copy->hdr)))
+			break;
+		bytes += tx->len;
+	}
+	return i;
 }
 
-/* Claim buffers for up to @n frames; fast->nr are claimed then. */
-static bool ivshm_tx_fast_claim(struct ivshm_qp *qp, struct ivshm_qp *dst,
-				struct ivshm_tx_fast *fast, u32 n, u32 max, bool csum)
+/* Claim buffers for up to @n frames, each with one; fast->nr are claimed then. */
+static noinline bool ivshm_tx_fast_claim(struct ivshm_qp *qp, struct ivshm_qp *dst,
+					 struct ivshm_tx_fast *fast, u32 n)
 {
+	u32 i, bytes = 0, more = dst->hdr_len - qp->hdr_len, least = dst->hdr_len + ETH_HLEN;
 	struct ivshm_vring *ring = &dst->vq[IVSHM_VQ_RX].ring;
-	bool wake = false;
+	__virtio16 one = __cpu_to_virtio16(ring->le, 1);
+	struct ivshm_tx_copy *copy = fast->copy;
+	const struct ivshm_vring_few *rx = fast->rx;
+	struct ivshm_gmem_window win = {};
 
 	lockdep_assert_held(&dst->rx_lock);
 
@@ -152,17 +163,29 @@ static bool ivshm_tx_fast_claim(struct ivshm_qp *qp, struct ivshm_qp *dst,
 	    ivshm_vring_begin(ring, ivshm_gmem_generation(dst->gm)))
 		return false;
 	n = ivshm_vring_pop_few(ring, fast->rx, n, true);
-	while (fast->nr < n && fast->bytes < IVSHM_BATCH_BYTES)
-		if (!ivshm_tx_fast_plan(qp, dst, fast, max, csum))
+	for (i = 0; i < n; i++, rx++, copy++) {
+		/* The headers may differ in length: modulo 2^32, but at least @least. */
+		u32 len = fast->tx[i].len + more;
+
+		if (unlikely(rx->nr != 1 || rx->len < len ||
+			     !ivshm_gmem_peek_near(dst->gm, &win, rx->seg[0].addr, len, true,
+						   &copy->dst) ||
+			     copy->dst.len < least))
 			break;
-	ivshm_vring_unpop(ring, n - fast->nr);
-	if (fast->nr && dst->rx_kick_on) {
-		/* As in ivshm_deliver(). */
-		dst->rx_kick_on = false;
-		ivshm_vring_disable_kick(ring);
-		wake = true;
+		copy->hdr.num_buffers = one;
+		fast->used[i].id = rx->head;
+		fast->used[i].len = len;
+		bytes += len;
 	}
-	return wake;
+	fast->nr = i;
+	fast->bytes = bytes - i * dst->hdr_len;
+	ivshm_vring_unpop(ring, n - i);
+	if (!i || !dst->rx_kick_on)
+		return false;
+	/* As in ivshm_deliver(). */
+	dst->rx_kick_on = false;
+	ivshm_vring_disable_kick(ring);
+	return true;
 }
 
 static __always_inline void ivshm_tx_fast_put(struct ivshm_gmem_span *to, const void *from, u32 n)
@@ -179,31 +202,45 @@ static __always_inline void ivshm_tx_fast_put(struct ivshm_gmem_span *to, const 
 	to->len = U32_MAX;
 }
 
-static void ivshm_tx_fast_copy(const struct ivshm_qp *src, const struct ivshm_qp *dst,
-			       struct ivshm_tx_fast *fast)
+/* A frame in pieces. */
+static noinline void ivshm_tx_fast_pieces(const struct ivshm_vring_few *tx,
+					  struct ivshm_tx_copy *copy, u32 skip)
 {
-	u32 from = src->hdr_len + ETH_HLEN, to = dst->hdr_len + ETH_HLEN, i, j;
+	u32 i;
 
-	for (i = 0; i < fast->nr; i++) {
-		const struct ivshm_vring_few *tx = &fast->tx[i];
-		struct ivshm_tx_copy *copy = &fast->copy[i];
-		u32 skip = from;
+	for (i = 0; i < tx->nr; i++) {
+		struct ivshm_gmem_span *s = &copy->src[i];
 
-		if (likely(dst->hdr_len == sizeof(copy->hdr)))
-			memcpy(copy->dst.addr, &copy->hdr, sizeof(copy->hdr));
+		ivshm_tx_fast_put(&copy->dst, s->addr + skip, s->len - skip);
+		if (unlikely(s->len < tx->seg[i].len))
+			ivshm_tx_fast_put(&copy->dst, s->next, tx->seg[i].len - s->len);
+		skip = 0;
+	}
+}
+
+static noinline void ivshm_tx_fast_copy(const struct ivshm_qp *src, const struct ivshm_qp *dst,
+					struct ivshm_tx_fast *fast)
+{
+	u32 from = src->hdr_len + ETH_HLEN, hdr_len = dst->hdr_len, to = hdr_len + ETH_HLEN, i;
+	const struct ivshm_vring_few *tx = fast->tx;
+	struct ivshm_tx_copy *copy = fast->copy;
+	const struct ethhdr eth = fast->eth;
+
+	for (i = 0; i < fast->nr; i++, tx++, copy++) {
+		void *p = copy->dst.addr;
+
+		if (likely(hdr_len == sizeof(copy->hdr)))
+			memcpy(p, &copy->hdr, sizeof(copy->hdr));
 		else
-			memcpy(copy->dst.addr, &copy->hdr, sizeof(copy->hdr.hdr));
-		memcpy(copy->dst.addr + dst->hdr_len, &fast->eth, ETH_HLEN);
+			memcpy(p, &copy->hdr, sizeof(copy->hdr.hdr));
+		memcpy(p + hdr_len, &eth, ETH_HLEN);
+		if (likely(copy->src[0].len == tx->len && copy->dst.len == fast->used[i].len)) {
+			memcpy(p + to, copy->src[0].addr + from, tx->len - from);
+			continue;
+		}
 		copy->dst.addr += to;
 		copy->dst.len -= to;
-		for (j = 0; j < tx->nr; j++) {
-			struct ivshm_gmem_span *s = &copy->src[j];
-
-			ivshm_tx_fast_put(&copy->dst, s->addr + skip, s->len - skip);
-			if (unlikely(s->len < tx->seg[j].len))
-				ivshm_tx_fast_put(&copy->dst, s->next, tx->seg[j].len - s->len);
-			skip = 0;
-		}
+		ivshm_tx_fast_pieces(tx, copy, from);
 	}
 }
 
@@ -213,14 +250,16 @@ static u32 ivshm_tx_fast_to(struct ivshm_qp *qp, struct ivshm_qp *dst,
 {
 	struct ivshm_vring *ring = &dst->vq[IVSHM_VQ_RX].ring;
 	bool csum = ivshm_uplink_features(dst) & NETIF_F_HW_CSUM;
-	bool wake, signal;
+	bool wake = false, signal;
 
 	fast->nr = 0;
-	fast->bytes = 0;
 	ivshm_gmem_read_lock2(qp->gm, dst->gm);
-	spin_lock(&dst->rx_lock);
-	wake = ivshm_tx_fast_claim(qp, dst, fast, n, max, csum);
-	spin_unlock(&dst->rx_lock);
+	n = ivshm_tx_fast_sources(qp, fast, n, max, csum);
+	if (n) {
+		spin_lock(&dst->rx_lock);
+		wake = ivshm_tx_fast_claim(qp, dst, fast, n);
+		spin_unlock(&dst->rx_lock);
+	}
 	if (!fast->nr) {
 		ivshm_gmem_read_unlock2(qp->gm, dst->gm);
 		return 0;
@@ -246,9 +285,10 @@ static u32 ivshm_tx_fast_to(struct ivshm_qp *qp, struct ivshm_qp *dst,
 u32 ivshm_tx_fast(struct ivshm_qp *qp)
 {
 	struct ivshm_tx_fast *fast = qp->fast;
+	struct ivshm_vring_used *used;
 	struct ivshm_decision d = {};
 	struct ivshm_qp *dst = NULL;
-	u32 n, i, done = 0, max = 0;
+	u32 n, i, max, done = 0;
 
 	/* Nothing overtakes what waits. */
 	if (qp->nr_parked || !list_empty(&qp->redo) || !qp->port)
@@ -256,15 +296,14 @@ u32 ivshm_tx_fast(struct ivshm_qp *qp)
 	n = ivshm_tx_fast_take(qp, fast);
 	if (!n)
 		return 0;
-	for (i = 0; i < n; i++)
-		max = max(max, fast->tx[i].len);
-	max -= qp->hdr_len;
 
 	rcu_read_lock();
-	if (max <= IVSHM_FRAME_MAX && !eth_type_vlan(fast->eth.h_proto) &&
-	    ivshm_detector_direct(qp->port, (const u8 *)&fast->eth, max, &d))
+	max = eth_type_vlan(fast->eth.h_proto) ? 0 :
+	      ivshm_detector_direct(qp->port, (const u8 *)&fast->eth, &d);
+	if (max)
 		dst = rcu_dereference(d.dst->qp);
 	if (dst && dst != qp) {
+		max = min_t(u32, max, IVSHM_FRAME_MAX) + qp->hdr_len;
 		done = ivshm_tx_fast_to(qp, dst, fast, n, max);
 		if (done)
 			ivshm_tx_count_direct(qp, dst, d.pair, done, fast->bytes, true);
@@ -272,9 +311,11 @@ u32 ivshm_tx_fast(struct ivshm_qp *qp)
 	rcu_read_unlock();
 
 	ivshm_vring_unpop(&qp->vq[IVSHM_VQ_TX].ring, n - done);
-	for (i = 0; i < done; i++) {
-		qp->tx_used[qp->nr_tx_used].id = fast->tx[i].head;
-		qp->tx_used[qp->nr_tx_used++].len = 0;
+	used = qp->tx_used + qp->nr_tx_used;
+	for (i = 0; i < done; i++, used++) {
+		used->id = fast->tx[i].head;
+		used->len = 0;
 	}
+	qp->nr_tx_used += done;
 	return done;
 }

@@ -66,6 +66,8 @@ static void *area_ptr(const struct ivshm_vring_area *area, u32 off)
 {
 	u32 pos = offset_in_page(area->addr) + off;
 
+	if (likely(area->flat))
+		return area->flat + off;
 	return area->page[pos >> PAGE_SHIFT] + offset_in_page(pos);
 }
 
@@ -110,11 +112,11 @@ static void used_write16(const struct ivshm_vring *vr, u32 off, u16 val)
 }
 
 /* Does not log: the caller logs a run of entries at once. */
-static void used_write32(const struct ivshm_vring *vr, u32 off, u32 val)
+static void used_write32(const struct ivshm_vring_area *used, bool le, u32 off, u32 val)
 {
-	__virtio32 *p = area_ptr(&vr->used, off);
+	__virtio32 *p = area_ptr(used, off);
 
-	WRITE_ONCE(*p, __cpu_to_virtio32(ring_is_le(vr), val));
+	WRITE_ONCE(*p, __cpu_to_virtio32(le, val));
 }
 
 static void desc_decode(const struct ivshm_vring *vr, struct vring_copy *copy,
@@ -218,15 +220,18 @@ static bool area_map(struct ivshm_vring *vr, struct ivshm_vring_area *area,
 {
 	u32 nr = area_pages(area->addr, len);
 	u64 addr = area->addr;
-	bool all = true;
+	bool all = true, flat = true;
 	u32 i;
 
 	for (i = 0; i < nr; i++) {
 		area->page[i] = vr->ops->page(vr->priv, addr, write);
 		if (!area->page[i])
 			all = false;
+		if ((unsigned long)area->page[i] - (unsigned long)area->page[0] != i * PAGE_SIZE)
+			flat = false;
 		addr += PAGE_SIZE - offset_in_page(addr);
 	}
+	area->flat = all && flat ? area->page[0] + offset_in_page(area->addr) : NULL;
 	return all;
 }
 
@@ -473,7 +478,7 @@ static bool few_table(const struct ivshm_vring *vr, struct ivshm_vring_few *few,
 	return false;
 }
 
-static bool few_walk(const struct ivshm_vring *vr, struct ivshm_vring_few *few, u16 flags)
+static noinline bool few_walk(const struct ivshm_vring *vr, struct ivshm_vring_few *few, u16 flags)
 {
 	struct vring_copy desc;
 	u16 i = few->head;
@@ -495,46 +500,70 @@ static bool few_walk(const struct ivshm_vring *vr, struct ivshm_vring_few *few, 
 	}
 }
 
-u16 ivshm_vring_pop_few(struct ivshm_vring *vr, struct ivshm_vring_few *few, u16 max,
-			bool writable)
+/* With @flat the pages of both areas lie in a row. */
+static __always_inline u16 few_take(const struct ivshm_vring *vr, struct ivshm_vring_few *few,
+				    u16 first, u16 max, u16 flags, bool flat)
 {
-	u16 flags = writable ? VRING_DESC_F_WRITE : 0;
-	struct vring_copy desc;
-	u16 n;
+	/* Copies, which stores to @few do not make the compiler read again. */
+	const void *descs = vr->desc.flat, *avail = vr->avail.flat;
+	u32 num = vr->num, mask = num - 1, n, at, head;
+	const struct vring_desc *desc;
+	bool le = ring_is_le(vr);
+	const __virtio16 *entry;
+	u64 addr;
+	u32 len;
 
-	if (unlikely(vr->broken))
-		return 0;
-	if ((u16)(vr->avail_idx - vr->last_avail) < max) {
-		vr->avail_idx = avail_read_idx(vr);
-		/* As in ivshm_vring_pop(). */
-		smp_rmb();
-	}
-	n = vr->avail_idx - vr->last_avail;
-	/* A wild index is for ivshm_vring_pop() to refuse. */
-	if (unlikely(n > vr->num))
-		return 0;
-	max = min_t(u16, max, n);
 	for (n = 0; n < max; n++, few++) {
-		few->head = avail_read(vr, offsetof(struct vring_avail, ring) +
-					   ((vr->last_avail + n) & (vr->num - 1)) *
-					   (u32)sizeof(__virtio16));
-		if (unlikely(few->head >= vr->num))
+		at = offsetof(struct vring_avail, ring) +
+		     ((first + n) & mask) * (u32)sizeof(*entry);
+		entry = flat ? avail + at : area_ptr(&vr->avail, at);
+		head = __virtio16_to_cpu(le, READ_ONCE(*entry));
+		if (unlikely(head >= num))
 			break;
-		desc_decode(vr, &desc, area_ptr(&vr->desc, few->head *
-						(u32)sizeof(struct vring_desc)));
+		few->head = head;
+		at = head * (u32)sizeof(*desc);
+		desc = flat ? descs + at : area_ptr(&vr->desc, at);
+		addr = __virtio64_to_cpu(le, READ_ONCE(desc->addr));
+		len = __virtio32_to_cpu(le, READ_ONCE(desc->len));
 		/* One descriptor, as of most frames and buffers. */
-		if (likely(desc.flags == flags && desc.len &&
-			   desc.addr + desc.len - 1 >= desc.addr)) {
+		if (likely(__virtio16_to_cpu(le, READ_ONCE(desc->flags)) == flags && len &&
+			   addr + len - 1 >= addr)) {
 			few->nr = 1;
-			few->len = desc.len;
-			few->seg[0].addr = desc.addr;
-			few->seg[0].len = desc.len;
+			few->len = len;
+			few->seg[0].addr = addr;
+			few->seg[0].len = len;
 			continue;
 		}
 		if (!few_walk(vr, few, flags))
 			break;
 	}
-	vr->last_avail += n;
+	return n;
+}
+
+u16 ivshm_vring_pop_few(struct ivshm_vring *vr, struct ivshm_vring_few *few, u16 max,
+			bool writable)
+{
+	u16 flags = writable ? VRING_DESC_F_WRITE : 0;
+	u16 first = vr->last_avail;
+	u16 n;
+
+	if (unlikely(vr->broken))
+		return 0;
+	if ((u16)(vr->avail_idx - first) < max) {
+		vr->avail_idx = avail_read_idx(vr);
+		/* As in ivshm_vring_pop(). */
+		smp_rmb();
+	}
+	n = vr->avail_idx - first;
+	/* A wild index is for ivshm_vring_pop() to refuse. */
+	if (unlikely(n > vr->num))
+		return 0;
+	max = min_t(u16, max, n);
+	if (likely(vr->desc.flat && vr->avail.flat))
+		n = few_take(vr, few, first, max, flags, true);
+	else
+		n = few_take(vr, few, first, max, flags, false);
+	vr->last_avail = first + n;
 	return n;
 }
 
@@ -550,7 +579,10 @@ void ivshm_vring_unpop(struct ivshm_vring *vr, u16 n)
 void ivshm_vring_push(struct ivshm_vring *vr,
 		      const struct ivshm_vring_used *used, u16 n)
 {
+	/* A copy, as in ivshm_vring_pop_few(). */
+	const struct ivshm_vring_area area = vr->used;
 	u32 slot = vr->last_used & (vr->num - 1);
+	bool le = ring_is_le(vr);
 	u32 left = n;
 
 	if (unlikely(vr->broken) || !n)
@@ -565,9 +597,18 @@ void ivshm_vring_push(struct ivshm_vring *vr,
 
 		left -= run;
 		slot = 0;
+		if (likely(area.flat)) {
+			__virtio32 *p = area.flat + off;
+
+			off += run * (u32)sizeof(struct vring_used_elem);
+			for (; run; run--, used++, p += 2) {
+				WRITE_ONCE(p[0], __cpu_to_virtio32(le, used->id));
+				WRITE_ONCE(p[1], __cpu_to_virtio32(le, used->len));
+			}
+		}
 		for (; run; run--, used++) {
-			used_write32(vr, off, used->id);
-			used_write32(vr, off + 4, used->len);
+			used_write32(&area, le, off, used->id);
+			used_write32(&area, le, off + 4, used->len);
 			off += sizeof(struct vring_used_elem);
 		}
 		used_log(vr, start, off - start);

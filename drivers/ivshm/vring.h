@@ -81,11 +81,12 @@ struct ivshm_vring_ops {
 	void (*used_written)(void *priv, u32 off, u32 len);
 };
 
-/* One of the three parts of a ring, by host pages. */
+/* One of the three parts of a ring, by host pages; @flat if they lie in a row. */
 struct ivshm_vring_area {
 	u64 addr;
 	u32 nr_pages;
 	void **page;
+	void *flat;
 };
 
 /**
@@ -165,6 +166,12 @@ int ivshm_vring_begin(struct ivshm_vring *vr, u64 gen);
  * The guest may have made entries available before: look at once.
  */
 void ivshm_vring_start(struct ivshm_vring *vr, u16 last_avail);
+
+/* Whether all that was known to be available has been taken. Any time. */
+static inline bool ivshm_vring_drained(const struct ivshm_vring *vr)
+{
+	return vr->last_avail == vr->avail_idx;
+}
 
 /* True if the guest made buffers available; reads the index if it must. */
 bool ivshm_vring_pending(struct ivshm_vring *vr);

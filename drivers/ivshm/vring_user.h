@@ -22,6 +22,7 @@ typedef __u64 u64;
 #define U32_MAX		((u32)~0U)
 
 #define __must_check	__attribute__((warn_unused_result))
+#define noinline
 #define likely(x)	__builtin_expect(!!(x), 1)
 #define unlikely(x)	__builtin_expect(!!(x), 0)
 

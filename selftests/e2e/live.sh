@@ -6,12 +6,12 @@
 #
 # Changes under traffic: coupling and uncoupling, death and return of a guest.
 
-# toggle SECONDS - couple and uncouple until it is over
+# toggle SECONDS TIMES - couple and uncouple so long and so often
 toggle()
 {
 	local end=$((SECONDS + $1)) n=0
 
-	while [ $SECONDS -lt $end ]; do
+	while [ $SECONDS -lt $end ] || [ $n -lt "$2" ]; do
 		uncouple lan0 || return
 		sleep 0.3
 		couple lan0 dynamic vnet0 vnet1 vnet2 || return
@@ -19,7 +19,6 @@ toggle()
 		n=$((n + 1))
 	done
 	say "uncoupled and coupled $n times"
-	[ $n -ge $((rounds / 4)) ]
 }
 
 drops()
@@ -38,7 +37,7 @@ drops()
 # carry numbers, all at once.
 toggled_under_traffic()
 {
-	local length=$((rounds + 6)) rc=0 out
+	local length=$((rounds + 10)) times=$((rounds / 4)) rc=0 out began
 
 	joined lan0 a b || return
 	stats vnet0 vnet1 >"$work/before"
@@ -46,7 +45,9 @@ toggled_under_traffic()
 		guest_bg b dgrams "iperf3 -c ${address[a]} -p 5202 -u -b $udp_rate -l 500 -w 4M -t $length -i 0" &&
 		send_begin b a || return
 	sleep 1
-	toggle "$rounds" || rc=1
+	began=$SECONDS
+	toggle "$rounds" "$times" || rc=1
+	[ $((SECONDS - began)) -lt "$length" ] || { say "too slow: traffic was over before"; rc=1; }
 	send_end b a || rc=1
 
 	out=$(guest_bg_wait -t 90 a stream) || { say "$out"; rc=1; }

@@ -190,6 +190,12 @@ guest_start()
 		printf 'exec </dev/null >%q 2>&1\n' "$dir/qemu.log"
 		printf '%s\n' "${guest_opens[@]}"
 		printf 'exec'
+		# TCG (QEMU 7.2 to 11.1 at least): any processor that restores FPU
+		# state may undo a change of the first one's SVM state, and then the
+		# guest on that gets the registers of the kernel below it. So none
+		# runs there.
+		[ "$IVSHM_VM_ACCEL" = kvm ] || [ "$(nproc)" = 1 ] ||
+			printf ' taskset -c 1-%d' $(($(nproc) - 1))
 		[ ${#tap_args[@]} -eq 0 ] || printf ' %q' "$IVSHM_TOP/selftests/vm/tap-open" "${tap_args[@]}" --
 		printf ' %q' qemu-system-x86_64 "${guest_args[@]}"
 		echo
@@ -225,10 +231,10 @@ guest_log()
 
 guest_hmp() { "$IVSHM_TOP/selftests/vm/hmp" "$guest_dir/$1/qmp" "$2"; }
 
-# Nested emulation (TCG's SVM, seen with QEMU 7.2) now and then leaves a guest with
-# the registers of the kernel below it: a page table where the guest has no memory
-# at all. Nothing that happens to a guest's memory can do that, and nothing of the
-# guest runs on. Guests are too small for memory above 4 GiB.
+# See guest_start: a guest that has got the registers of the kernel below it has a
+# page table where it has no memory at all. Nothing that happens to a guest's memory
+# can do that, and nothing of the guest runs on. Guests are too small for memory
+# above 4 GiB.
 guest_sound()
 {
 	local cr3
