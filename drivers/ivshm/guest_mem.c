@@ -413,10 +413,15 @@ int ivshm_gmem_map(struct ivshm_gmem *gm, u64 gpa, u32 len, bool write,
 
 int ivshm_gmem_read(struct ivshm_gmem *gm, u64 gpa, void *buf, u32 len)
 {
+	struct ivshm_gmem_span span;
 	int err, ret = 0;
 	u32 piece;
 	void *addr;
 
+	if (likely(ivshm_gmem_peek(gm, gpa, len, false, &span) && span.len == len)) {
+		memcpy(buf, span.addr, len);
+		return 0;
+	}
 	err = ivshm_gmem_check_range(gpa, len);
 	if (unlikely(err))
 		return err;

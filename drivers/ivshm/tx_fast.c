@@ -30,7 +30,9 @@ struct ivshm_tx_copy {
 	struct virtio_net_hdr_mrg_rxbuf hdr;
 };
 
+/* @off: the last frames were not for this. */
 struct ivshm_tx_fast {
+	bool off;
 	struct ethhdr eth;
 	u32 nr;
 	u64 bytes;
@@ -61,7 +63,8 @@ static u32 ivshm_tx_fast_take(struct ivshm_qp *qp, struct ivshm_tx_fast *fast)
 	ivshm_gmem_read_lock(qp->gm);
 	if (!ring->broken && !ivshm_vring_begin(ring, ivshm_gmem_generation(qp->gm))) {
 		ivshm_vring_disable_kick(ring);
-		n = ivshm_vring_pop_few(ring, fast->tx, IVSHM_BATCH, false);
+		/* One tells whether it goes on as last time. */
+		n = ivshm_vring_pop_few(ring, fast->tx, fast->off ? 1 : IVSHM_BATCH, false);
 	}
 	ok = n && fast->tx[0].seg[0].len >= head &&
 	     ivshm_gmem_peek(qp->gm, fast->tx[0].seg[0].addr, head, false, &span) &&
@@ -309,6 +312,7 @@ u32 ivshm_tx_fast(struct ivshm_qp *qp)
 			ivshm_tx_count_direct(qp, dst, d.pair, done, fast->bytes, true);
 	}
 	rcu_read_unlock();
+	fast->off = !max;
 
 	ivshm_vring_unpop(&qp->vq[IVSHM_VQ_TX].ring, n - done);
 	used = qp->tx_used + qp->nr_tx_used;
