@@ -333,14 +333,16 @@ static void ivshm_tx_hold(struct ivshm_qp *qp, struct ivshm_qp *dst,
 }
 
 /*
- * Whether @f, like @last before it in the batch, goes direct: the same
- * addresses and protocol, and no larger.  A tag hides the protocol.
+ * Whether @f goes where @last before it in the batch goes, direct or to nobody
+ * that the pairs know of: the same addresses and protocol, and no larger.  A tag
+ * hides the protocol.
  */
 static bool ivshm_tx_like(const struct ivshm_frame *f, const struct ivshm_frame *last)
 {
 	const struct ethhdr *eth = (const void *)f->copy, *old = (const void *)last->copy;
 
-	return last->path == IVSHM_PATH_DIRECT && f->plain &&
+	return (last->path == IVSHM_PATH_DIRECT ||
+		(last->path == IVSHM_PATH_UPLINK && !last->pair)) && f->plain &&
 	       ether_addr_equal_unaligned(eth->h_dest, old->h_dest) &&
 	       ether_addr_equal_unaligned(eth->h_source, old->h_source) &&
 	       eth->h_proto == old->h_proto && !eth_type_vlan(eth->h_proto) &&
