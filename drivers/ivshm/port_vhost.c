@@ -201,6 +201,7 @@ static void ivshm_qp_reset(struct ivshm_qp *qp)
 	ivshm_gmem_destroy(qp->gm);
 	qp->gm = NULL;
 	qp->owner = NULL;
+	ivshm_qp_set_features(qp, 0);
 }
 
 static long ivshm_net_set_owner(struct ivshm_qp *qp)
