@@ -8,8 +8,6 @@
 TOP	:= $(patsubst %/,%,$(dir $(abspath $(lastword $(MAKEFILE_LIST)))))
 KDIR	?= /lib/modules/$(shell uname -r)/build
 T	:= $(TOP)/selftests
-# Of KDIR, for the shell.
-RELEASE	= $$(cat $(KDIR)/include/config/kernel.release)
 
 prefix	?= /usr
 sysconfdir	?= /etc
@@ -64,7 +62,7 @@ install: kdir all install-host
 	$(MAKE) -C $(KDIR) M=$(TOP) CONFIG_MODULE_SIG_ALL= \
 		$(if $(DESTDIR),INSTALL_MOD_PATH=$(DESTDIR)) DEPMOD=true modules_install
 	@# Kbuild itself would want a System.map, which headers do not have.
-	$(if $(DESTDIR),,depmod -a $(RELEASE))
+	$(if $(DESTDIR),,depmod -a $$($(MAKE) -s -C $(KDIR) kernelrelease))
 	$(MAKE) -C $(TOP)/tools/ivmctl install DESTDIR=$(DESTDIR) prefix=$(prefix)
 
 install-host:
@@ -75,19 +73,19 @@ install-host:
 	@# A file of the administrator's: not in a package.
 	$(if $(DESTDIR),,$(TOP)/tools/host/apparmor-local add $(apparmordir))
 
-# The kernel's Makefile decides: extra, or updates with newer kernels.
-uninstall: kdir
+# The module of every kernel. The kernel's Makefile decides where it was put: extra,
+# or updates with newer kernels.
+uninstall:
 	$(if $(DESTDIR),,$(TOP)/tools/host/apparmor-local remove $(apparmordir))
 	rm -f $(DESTDIR)$(udevdir)/60-ivshm.rules $(DESTDIR)$(modulesloaddir)/ivshm.conf \
 		$(DESTDIR)$(apparmordir)/abstractions/libvirt-qemu.d/ivshm
 	$(MAKE) -C $(TOP)/tools/ivmctl uninstall DESTDIR=$(DESTDIR) prefix=$(prefix)
-	cd $(DESTDIR)/lib/modules/$(RELEASE) && \
-		rm -f extra/drivers/ivshm/ivshm.ko* updates/drivers/ivshm/ivshm.ko* && \
-		for dir in extra updates; do \
-			[ ! -d $$dir/drivers/ivshm ] || \
-				rmdir -p --ignore-fail-on-non-empty $$dir/drivers/ivshm; \
-		done
-	$(if $(DESTDIR),,depmod -a $(RELEASE))
+	for dir in $(DESTDIR)/lib/modules/*/extra $(DESTDIR)/lib/modules/*/updates; do \
+		[ -d $$dir/drivers/ivshm ] || continue; \
+		rm -f $$dir/drivers/ivshm/ivshm.ko*; \
+		rmdir --ignore-fail-on-non-empty $$dir/drivers/ivshm; \
+		$(if $(DESTDIR),:,depmod -a $$(basename $$(dirname $$dir))); \
+	done
 
 deps:
 	@$(T)/deps
