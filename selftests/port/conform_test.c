@@ -590,8 +590,13 @@ TEST_F_TIMEOUT(conform, vnet_hdr, TIMEOUT)
 
 		frame_make(frame, sizeof(frame), g->mac, mac_broadcast, 1, i);
 		ASSERT_EQ(0, env_inject(tap[i], frame, sizeof(frame)));
-		ASSERT_EQ(1, guest_recv(g, &got, 5000))
-			TH_LOG("%s", device[i]);
+		/* Not yet here: Documentation/conformance.rst says so. */
+		if (!i) {
+			EXPECT_EQ(0, guest_recv(g, &got, 1000))
+				TH_LOG("it works: say so in the document");
+			continue;
+		}
+		ASSERT_EQ(1, guest_recv(g, &got, 5000));
 		ASSERT_EQ(sizeof(frame), got.len);
 		EXPECT_EQ(0, memcmp(frame, got.data, sizeof(frame)));
 		EXPECT_EQ(0, memcmp(&none, &got.hdr, sizeof(none)));
