@@ -10,7 +10,10 @@ KDIR	?= /lib/modules/$(shell uname -r)/build
 T	:= $(TOP)/selftests
 
 prefix	?= /usr
+sysconfdir	?= /etc
 udevdir	?= $(prefix)/lib/udev/rules.d
+modulesloaddir	?= $(prefix)/lib/modules-load.d
+apparmordir	?= $(sysconfdir)/apparmor.d
 INSTALL	?= install
 
 all: modules tools
@@ -21,7 +24,9 @@ help:
 	@echo '  modules        drivers/ivshm/ivshm.ko, for KDIR='
 	@echo '                 ($(KDIR))'
 	@echo '  tools          tools/ivmctl/ivmctl'
-	@echo '  install        both, the udev rule and the manual; DESTDIR= is honoured'
+	@echo '  install        both, the manual, and install-host; DESTDIR= is honoured'
+	@echo '  install-host   rules of the host: udev, modules-load, AppArmor for libvirt'
+	@echo '  uninstall      remove what install put there'
 	@echo '  clean          remove what was built here'
 	@echo '  deps           install the Debian packages that are missing (as root)'
 	@echo 'Trying and testing; never in the kernel of this machine'
@@ -53,13 +58,34 @@ kdir:
 tools:
 	$(MAKE) -C $(TOP)/tools/ivmctl
 
-install: kdir all
+install: kdir all install-host
 	$(MAKE) -C $(KDIR) M=$(TOP) CONFIG_MODULE_SIG_ALL= \
 		$(if $(DESTDIR),INSTALL_MOD_PATH=$(DESTDIR)) DEPMOD=true modules_install
 	@# Kbuild itself would want a System.map, which headers do not have.
 	$(if $(DESTDIR),,depmod -a $$($(MAKE) -s -C $(KDIR) kernelrelease))
 	$(MAKE) -C $(TOP)/tools/ivmctl install DESTDIR=$(DESTDIR) prefix=$(prefix)
-	$(INSTALL) -D -m 0644 $(TOP)/tools/60-ivshm.rules $(DESTDIR)$(udevdir)/60-ivshm.rules
+
+install-host:
+	$(INSTALL) -D -m 0644 $(TOP)/tools/host/60-ivshm.rules $(DESTDIR)$(udevdir)/60-ivshm.rules
+	$(INSTALL) -D -m 0644 $(TOP)/tools/host/modules-load.conf $(DESTDIR)$(modulesloaddir)/ivshm.conf
+	$(INSTALL) -D -m 0644 $(TOP)/tools/host/apparmor \
+		$(DESTDIR)$(apparmordir)/abstractions/libvirt-qemu.d/ivshm
+	@# A file of the administrator's: not in a package.
+	$(if $(DESTDIR),,$(TOP)/tools/host/apparmor-local add $(apparmordir))
+
+# The module of every kernel. The kernel's Makefile decides where it was put: extra,
+# or updates with newer kernels.
+uninstall:
+	$(if $(DESTDIR),,$(TOP)/tools/host/apparmor-local remove $(apparmordir))
+	rm -f $(DESTDIR)$(udevdir)/60-ivshm.rules $(DESTDIR)$(modulesloaddir)/ivshm.conf \
+		$(DESTDIR)$(apparmordir)/abstractions/libvirt-qemu.d/ivshm
+	$(MAKE) -C $(TOP)/tools/ivmctl uninstall DESTDIR=$(DESTDIR) prefix=$(prefix)
+	for dir in $(DESTDIR)/lib/modules/*/extra $(DESTDIR)/lib/modules/*/updates; do \
+		[ -d $$dir/drivers/ivshm ] || continue; \
+		rm -f $$dir/drivers/ivshm/ivshm.ko*; \
+		rmdir --ignore-fail-on-non-empty $$dir/drivers/ivshm; \
+		$(if $(DESTDIR),:,depmod -a $$(basename $$(dirname $$dir))); \
+	done
 
 deps:
 	@$(T)/deps
@@ -94,5 +120,5 @@ clean:
 	$(MAKE) -C $(T)/vring clean
 	$(MAKE) -C $(T)/bench clean
 
-.PHONY: all help modules kdir tools install deps demo vm-shell check check-quick \
-	bench bench-smoke bench-plot style clean
+.PHONY: all help modules kdir tools install install-host uninstall deps demo vm-shell \
+	check check-quick bench bench-smoke bench-plot style clean

@@ -4,7 +4,9 @@
 #include <linux/hrtimer.h>
 #include <linux/jiffies.h>
 #include <linux/kthread.h>
+#include <linux/rcupdate.h>
 #include <linux/sched/signal.h>
+#include <linux/sched/task.h>
 
 #include "worker.h"
 
@@ -86,6 +88,11 @@ static int ivshm_worker_thread(void *data)
 	u64 deadline = U64_MAX;
 	unsigned long bits, again;
 
+	/*
+	 * By the thread itself: the VMM need not have the rights that it takes
+	 * to move a kernel thread between cpusets.
+	 */
+	w->err = cgroup_attach_task_all(w->vmm, current);
 	/* ivshm_worker_pause() breaks off a fault with it. */
 	allow_signal(SIGKILL);
 
@@ -119,18 +126,19 @@ static int ivshm_worker_thread(void *data)
 int ivshm_worker_start(struct ivshm_worker *w, const char *name)
 {
 	struct task_struct *task;
-	int err;
 
 	task = kthread_create(ivshm_worker_thread, w, "ivshm-%s", name);
 	if (IS_ERR(task))
 		return PTR_ERR(task);
 
-	err = cgroup_attach_task_all(current, task);
-	if (err) {
-		kthread_stop(task);
-		return err;
-	}
-	set_user_nice(task, task_nice(current));
+	/*
+	 * A guest that starts its device calls from a vCPU's thread, which may
+	 * have a cgroup and a processor of its own: not for workers.
+	 */
+	rcu_read_lock();
+	w->vmm = get_task_struct(current->group_leader);
+	rcu_read_unlock();
+	set_user_nice(task, task_nice(w->vmm));
 
 	reinit_completion(&w->paused);
 	w->resumed = 0;
@@ -140,7 +148,13 @@ int ivshm_worker_start(struct ivshm_worker *w, const char *name)
 	w->task = task;
 	wake_up_process(task);
 	wait_for_completion(&w->paused);
-	return 0;
+	put_task_struct(w->vmm);
+	w->vmm = NULL;
+	if (w->err) {
+		kthread_stop(task);
+		w->task = NULL;
+	}
+	return w->err;
 }
 
 void ivshm_worker_stop(struct ivshm_worker *w)

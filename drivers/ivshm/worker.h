@@ -32,6 +32,8 @@ enum ivshm_work {
  *		*@deadline is the time (ktime, ns) at which it wants to be called
  *		with IVSHM_WORK_PARK at the latest, U64_MAX for never
  * @priv:	for @run
+ * @vmm:	whose cgroups the thread joins as it starts; held until it has
+ * @err:	what came of that
  * @paused:	completed each time the worker stops for a pause
  * @resumed:	pauses that were ended, counted by those who end them
  * @rested:	and by the thread
@@ -43,6 +45,8 @@ struct ivshm_worker {
 	struct ivshm_stats __percpu *stats;
 	unsigned long (*run)(void *priv, unsigned long bits, u64 *deadline);
 	void *priv;
+	struct task_struct *vmm;
+	int err;
 	struct completion paused;
 	u32 resumed;
 	u32 rested;
@@ -53,7 +57,8 @@ void ivshm_worker_init(struct ivshm_worker *w,
 		       unsigned long (*run)(void *, unsigned long, u64 *),
 		       void *priv);
 /*
- * Start the thread, called @name, paused, in the cgroups of the caller.
+ * Start the thread, called @name, paused, in the cgroups of the caller's process:
+ * those of its first thread.
  * May sleep. 0 or a negative errno.
  */
 int ivshm_worker_start(struct ivshm_worker *w, const char *name);

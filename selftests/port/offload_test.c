@@ -11,6 +11,9 @@
 #include <netinet/tcp.h>
 #include <netinet/udp.h>
 
+#include <linux/if_tun.h>
+#include <sys/ioctl.h>
+
 #include "kselftest_harness.h"
 #include "env.h"
 #include "guest.h"
@@ -232,6 +235,21 @@ TEST_F_TIMEOUT(offload, checksum, TIMEOUT)
 	EXPECT_EQ(!variant->takes, skbs < ctl_stat("tap0", IVSHM_A_STAT_SKBS));
 }
 
+/* The receiver's driver changes its mind while it runs, and back. */
+TEST_F_TIMEOUT(offload, changed, TIMEOUT)
+{
+	FIXTURE_VARIANT(offload) now = *variant;
+	unsigned int round;
+
+	for (round = 0; round < 4; round++) {
+		now.takes = !now.takes;
+		ASSERT_EQ(0, ioctl(self->b.tap, TUNSETOFFLOAD,
+				   (unsigned long)(now.takes ? GUEST_OFFLOADS : 0)));
+		checksum(_metadata, self, &now, false, IPPROTO_TCP);
+	}
+	EXPECT_EQ(0, ctl_stat("tap0", IVSHM_A_STAT_DROP_OFFLOAD));
+}
+
 TEST_F_TIMEOUT(offload, segments, TIMEOUT)
 {
 	unsigned int round;
@@ -280,6 +298,30 @@ TEST_F_TIMEOUT(offload, segments, TIMEOUT)
 	EXPECT_EQ(0, guest_tx_drain(&self->a, 5000));
 	/* What needed nothing done to it goes on as before. */
 	ASSERT_EQ(0, guest_pass(&self->a, &self->b, 1000, 1));
+}
+
+/* UDP to be fragmented does not go direct: by the tap, or nowhere. */
+TEST_F_TIMEOUT(offload, udp_fragments, TIMEOUT)
+{
+	bool dropped = variant->type == IVSHM_COUPLING_STATIC;
+	__u64 uplink = ctl_stat("tap0", IVSHM_A_STAT_TX_UPLINK_FRAMES);
+	struct virtio_net_hdr_mrg_rxbuf h = {};
+	__u32 len, n = 0;
+
+	len = packet(&self->a, &self->b, false, IPPROTO_UDP, 4000, &h.hdr);
+	h.hdr.gso_type = VIRTIO_NET_HDR_GSO_UDP;
+	h.hdr.gso_size = 1480;
+	h.hdr.hdr_len = ETH_HLEN + 20 + 8;
+	ASSERT_EQ(0, guest_send(&self->a, &h, frame, len));
+	ASSERT_EQ(0, guest_tx_drain(&self->a, 5000));
+	while (guest_recv(&self->b, &got, n ? 200 : 1000) == 1) {
+		EXPECT_GE(1514, got.len);
+		EXPECT_EQ(0, got.hdr.hdr.gso_type);
+		n++;
+	}
+	EXPECT_EQ(dropped ? 0 : 3, n);
+	EXPECT_EQ(dropped, ctl_stat("tap0", IVSHM_A_STAT_DROP_OFFLOAD));
+	EXPECT_EQ(uplink + !dropped, ctl_stat("tap0", IVSHM_A_STAT_TX_UPLINK_FRAMES));
 }
 
 /* Frames that need work and frames that do not keep their order. */
