@@ -18,6 +18,7 @@
 #include "bench.h"
 
 #define WORKERS_MAX	(2 * PORTS_MAX)
+#define CLOCK		"/sys/module/ivshm_clock/parameters/"
 
 static pid_t workers[WORKERS_MAX];
 static unsigned int nr_workers;
@@ -158,6 +159,7 @@ static void counters(struct snap *s)
 			    lane_calls(&vm->tx) + lane_calls(&vm->rx);
 	}
 	s->switches = switches();
+	s->worker = file_number(CLOCK "ticks");
 	for (i = 0; path_host_dev(i); i++)
 		s->dev_drops[i] = drops(path_host_dev(i));
 	for (i = 0; i < opt.ports && ours; i++) {
@@ -249,6 +251,9 @@ void snap_print(const struct snap *a, const struct snap *b)
 			  b->host_time - a->host_time - idle * 1000, frames);
 		print_per("waits_per_frame", b->waits - a->waits, frames);
 	}
+	if (b->worker)
+		print_per("worker_ns_per_frame", (double)(b->worker - a->worker) *
+			  (b->ns - a->ns) / (b->stamp - a->stamp), frames);
 	print_per("kicks_per_frame", b->kicks - a->kicks, frames);
 	print_per("interrupts_per_frame", b->calls - a->calls, frames);
 	print_per("wakeups_per_frame", b->switches - a->switches, frames);
