@@ -122,7 +122,9 @@ struct snap {
 	__u64 host_time, waits;
 	__u64 frames, bytes, sent;
 	__u64 kicks, calls, switches;
-	__u64 worker;		/* their run time, if clock/ is loaded */
+	struct {		/* of workers, if clock/ is loaded; see there */
+		__u64 ticks, runs, stolen;
+	} clock;
 	__u64 dev_drops[PORTS_MAX + 4];
 	__u64 stat[__IVSHM_A_STAT_MAX];
 };
