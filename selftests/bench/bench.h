@@ -9,6 +9,7 @@
  *   rounds.c    one thread for all guests: a batch, and what becomes of it
  *   pingpong.c  one frame there and back
  *   measure.c   what the host did meanwhile
+ *   usercopy.c  what the kernel takes to reach user memory
  *   probes.c    copies and socket buffers, counted by kprobes in a run of their own
  *
  * Open files, guest memory and rings are made by ../port/guest.c.
@@ -121,6 +122,9 @@ struct snap {
 	__u64 host_time, waits;
 	__u64 frames, bytes, sent;
 	__u64 kicks, calls, switches;
+	struct {		/* of workers, if clock/ is loaded; see there */
+		__u64 ticks, runs, stolen;
+	} clock;
 	__u64 dev_drops[PORTS_MAX + 4];
 	__u64 stat[__IVSHM_A_STAT_MAX];
 };
@@ -133,9 +137,10 @@ void probes_on(void);
 void probes_off(void);
 void probes_print(__u64 frames, __u64 bytes, const struct snap *a, const struct snap *b);
 
-/* stream.c, rounds.c, pingpong.c */
+/* stream.c, rounds.c, pingpong.c, usercopy.c */
 void stream_run(void);
 void rounds_run(void);
 void pingpong_run(void);
+void usercopy_run(void);
 
 #endif /* BENCH_H */

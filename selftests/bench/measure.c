@@ -18,6 +18,7 @@
 #include "bench.h"
 
 #define WORKERS_MAX	(2 * PORTS_MAX)
+#define CLOCK		"/sys/module/ivshm_clock/parameters/"
 
 static pid_t workers[WORKERS_MAX];
 static unsigned int nr_workers;
@@ -158,6 +159,9 @@ static void counters(struct snap *s)
 			    lane_calls(&vm->tx) + lane_calls(&vm->rx);
 	}
 	s->switches = switches();
+	s->clock.ticks = file_number(CLOCK "ticks");
+	s->clock.runs = file_number(CLOCK "runs");
+	s->clock.stolen = file_number(CLOCK "stolen");
 	for (i = 0; path_host_dev(i); i++)
 		s->dev_drops[i] = drops(path_host_dev(i));
 	for (i = 0; i < opt.ports && ours; i++) {
@@ -228,6 +232,20 @@ static void print_drops(const struct snap *a, const struct snap *b)
 	printf("}");
 }
 
+/* Runs that were too long to be true count as much as the others on average. */
+static void print_clock(const struct snap *a, const struct snap *b, double frames)
+{
+	double ns = (double)(b->ns - a->ns) / (b->stamp - a->stamp);
+	__u64 runs = b->clock.runs - a->clock.runs;
+	__u64 stolen = b->clock.stolen - a->clock.stolen;
+
+	if (!runs)
+		return;
+	ns *= (double)(runs + stolen) / runs;
+	print_per("worker_ns_per_frame", (b->clock.ticks - a->clock.ticks) * ns, frames);
+	print_per("stolen_share", stolen, runs + stolen);
+}
+
 void snap_print(const struct snap *a, const struct snap *b)
 {
 	double frames = b->frames - a->frames, s = (b->ns - a->ns) / 1e9;
@@ -249,6 +267,7 @@ void snap_print(const struct snap *a, const struct snap *b)
 			  b->host_time - a->host_time - idle * 1000, frames);
 		print_per("waits_per_frame", b->waits - a->waits, frames);
 	}
+	print_clock(a, b, frames);
 	print_per("kicks_per_frame", b->kicks - a->kicks, frames);
 	print_per("interrupts_per_frame", b->calls - a->calls, frames);
 	print_per("wakeups_per_frame", b->switches - a->switches, frames);

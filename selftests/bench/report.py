@@ -88,7 +88,7 @@ def bystander(figures):
 def drops(figures):
     """Places where frames were dropped, with the median count, where there are any."""
     rows = []
-    for machine in ("icount", "smp"):
+    for machine in ("icount", "smp", "uml"):
         for case in figures.cases(machine):
             for path in PATHS:
                 places = {}
@@ -103,6 +103,15 @@ def drops(figures):
     if rows:
         print("\nDrops by place, the most of any round")
         print("\n".join(rows))
+
+
+def usercopy(figures):
+    here = figures.median("uml", "usercopy", "none", "usercopy_ns")
+    native = figures.median("native", "usercopy", "none", "usercopy_ns")
+    if here and native:
+        print("\nA copy of 8 bytes to user memory, ns")
+        print(f"  {here:.1f} in User-mode Linux, which walks page tables for it;"
+              f" {native:.1f} by the kernel of this machine")
 
 
 def report(figures):
@@ -133,6 +142,9 @@ def report(figures):
           "wakeups_per_frame", ratio=False)
     table(figures, "Round trip, median, us", "smp", ["pingpong"], "p50_us")
     table(figures, "Round trip, 99 of 100, us", "smp", ["pingpong"], "p99_us")
+    table(figures, "Run time of workers per frame, native, ns (batches of 64; TSO: 8)", "uml",
+          ["size-", "pingpong"], "worker_ns_per_frame")
+    usercopy(figures)
     goodput(figures)
     bystander(figures)
     drops(figures)
