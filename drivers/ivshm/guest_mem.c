@@ -99,6 +99,19 @@ void ivshm_gmem_read_unlock2(struct ivshm_gmem *a, struct ivshm_gmem *b)
 	read_unlock(&a->lock);
 }
 
+void ivshm_gmem_write_lock(struct ivshm_gmem *gm)
+	__acquires(&gm->lock)
+{
+	write_lock(&gm->lock);
+	gm->generation++;
+}
+
+void ivshm_gmem_write_unlock(struct ivshm_gmem *gm)
+	__releases(&gm->lock)
+{
+	write_unlock(&gm->lock);
+}
+
 u64 ivshm_gmem_generation(const struct ivshm_gmem *gm)
 {
 	return gm->generation;
@@ -391,7 +404,7 @@ int ivshm_gmem_map(struct ivshm_gmem *gm, u64 gpa, u32 len, bool write,
 		n++;
 	}
 	if (unlikely(write && gm->log_enabled)) {
-		err = ivshm_gmem_log_resident(gm, gpa, len);
+		err = ivshm_gmem_log_prepare(gm, gpa, len);
 		if (err)
 			return err;
 	}

@@ -80,11 +80,12 @@ int ivshm_gmem_set_table(struct ivshm_gmem *gm,
 
 /*
  * Dirty log for live migration: one bit per 4 KiB guest page from guest
- * address 0 on, in @size bytes of the VMM's memory at @log.  Writes are logged
- * while @enable is set; what lies beyond the end of the log is not.  @log and
- * @size 0: no log.  Waits for read sections under way and so takes effect
- * between two of them.  To have the log's pages in the mirror before the
- * first write needs them, see ivshm_gmem_want().  May sleep.
+ * address 0 on, in @size bytes of the VMM's memory at @log; what lies beyond
+ * the end of the log is not logged.  @log and @size 0: no log.  @enable: data
+ * are to be logged, see ivshm_gmem_logged().  Waits for read sections under
+ * way and so takes effect between two of them, with another generation: when
+ * it returns nobody writes to the old log any more, and every write from then
+ * on is in the new one.  Does not sleep.
  *
  * Returns 0, or -EFAULT if the log leaves the user address space.
  */
@@ -100,7 +101,18 @@ void ivshm_gmem_read_unlock(struct ivshm_gmem *gm);
 void ivshm_gmem_read_lock2(struct ivshm_gmem *a, struct ivshm_gmem *b);
 void ivshm_gmem_read_unlock2(struct ivshm_gmem *a, struct ivshm_gmem *b);
 
-/* Changes whenever an entry that was valid went away. Read section only. */
+/*
+ * Between the two there is no read section on this mirror, and those that come
+ * after see another generation.  For what readers look at and what may not
+ * change in the middle of a read section.  Does not sleep, nor may the caller.
+ */
+void ivshm_gmem_write_lock(struct ivshm_gmem *gm);
+void ivshm_gmem_write_unlock(struct ivshm_gmem *gm);
+
+/*
+ * Changes whenever an entry that was valid went away or the log became another.
+ * Read section only.
+ */
 u64 ivshm_gmem_generation(const struct ivshm_gmem *gm);
 
 /*
@@ -128,8 +140,8 @@ int ivshm_gmem_check(struct ivshm_gmem *gm, u64 hva, u32 len, bool write);
  * @gm:    the mirror, in a read section
  * @gpa:   guest-physical address
  * @len:   bytes, more than 0; the range may span pages and regions
- * @write: the pages will be written: they are marked dirty; when the log is
- *         enabled its pages are there too, so that ivshm_gmem_log(), to be
+ * @write: the pages will be written: they are marked dirty; when data are to be
+ *         logged the log's pages are there too, so that ivshm_gmem_log(), to be
  *         called after writing and in the same section, cannot fail
  * @vec:   filled in with kernel addresses; neighbours in the direct map are
  *         merged into one
@@ -164,20 +176,29 @@ bool ivshm_gmem_peek(struct ivshm_gmem *gm, u64 gpa, u32 len, bool write,
 int ivshm_gmem_read(struct ivshm_gmem *gm, u64 gpa, void *buf, u32 len);
 
 /*
- * Make sure that a write of @len bytes at guest address @gpa can be logged: 0,
- * also when the log is not enabled; -EAGAIN if the log's pages are missing
- * (and noted); -EFAULT or -EOPNOTSUPP if the log cannot be reached at all.
- * Read section only.  ivshm_gmem_map() does it for what it maps; for the used
- * ring it is the caller's.
+ * Whether data are to be logged: what is written through ivshm_gmem_map(), and
+ * by ivshm_gmem_user_copy(), which does so itself.  Used rings have switches of
+ * their own.  Read section only.
  */
-int ivshm_gmem_log_prepare(struct ivshm_gmem *gm, u64 gpa, u32 len);
-/* Whether writes are to be logged. Read section only. */
 bool ivshm_gmem_logged(const struct ivshm_gmem *gm);
 /*
- * Log a write that has been made.  Read section only, the one in which
- * ivshm_gmem_map() or ivshm_gmem_log_prepare() said yes.
+ * Make sure that a write of @len bytes at guest address @gpa can be logged: 0,
+ * also if there is no log; -EAGAIN if the log's pages are missing (and noted);
+ * -EFAULT or -EOPNOTSUPP if the log cannot be reached at all.  What was there
+ * stays while the generation is the same.  Read section only.
  */
-void ivshm_gmem_log(struct ivshm_gmem *gm, u64 gpa, u32 len);
+int ivshm_gmem_log_prepare(struct ivshm_gmem *gm, u64 gpa, u64 len);
+/*
+ * Log a write that has been made, after ivshm_gmem_map() or
+ * ivshm_gmem_log_prepare() said yes in the same generation.  Read section only.
+ */
+void ivshm_gmem_log(struct ivshm_gmem *gm, u64 gpa, u64 len);
+/*
+ * The two for a write that was made by user access.  The owner's worker, or a
+ * thread of the VMM; may sleep.  Returns 0, -EFAULT, -EOPNOTSUPP, -EINTR or
+ * -ESRCH.
+ */
+int ivshm_gmem_log_wait(struct ivshm_gmem *gm, u64 gpa, u64 len);
 
 /**
  * ivshm_gmem_want - note pages as missing without needing them now
@@ -222,6 +243,7 @@ int ivshm_gmem_fault(struct ivshm_gmem *gm);
  * @write: direction, true from @buf into the guest (logged as needed)
  *
  * For memory that cannot be mirrored.  May sleep like ivshm_gmem_fault().
+ * Nothing is written that could not be logged.
  * Returns 0, -EFAULT, -EINTR or -ESRCH, or -EOPNOTSUPP if the log cannot be
  * mirrored.
  */

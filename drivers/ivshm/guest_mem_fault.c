@@ -414,25 +414,6 @@ static int ivshm_gmem_user_piece(struct ivshm_gmem *gm, u64 gpa, void *buf,
 	return 0;
 }
 
-/* ivshm_gmem_log() for a context that can wait for the log's pages. */
-static int ivshm_gmem_log_wait(struct ivshm_gmem *gm, u64 gpa, u32 len)
-{
-	int err;
-
-	for (;;) {
-		ivshm_gmem_read_lock(gm);
-		err = ivshm_gmem_log_prepare(gm, gpa, len);
-		if (!err)
-			ivshm_gmem_log(gm, gpa, len);
-		ivshm_gmem_read_unlock(gm);
-		if (err != -EAGAIN)
-			return err;
-		err = ivshm_gmem_fault(gm);
-		if (err)
-			return err;
-	}
-}
-
 int ivshm_gmem_user_copy(struct ivshm_gmem *gm, u64 gpa, void *buf, u32 len,
 			 bool write)
 {
@@ -442,6 +423,10 @@ int ivshm_gmem_user_copy(struct ivshm_gmem *gm, u64 gpa, void *buf, u32 len,
 
 	if (!len || gpa + (len - 1) < gpa)
 		return -EFAULT;
+	if (write)
+		err = ivshm_gmem_log_data(gm, gpa, len, false);
+	if (err)
+		return err;
 	entered = ivshm_gmem_borrow(gm);
 	if (entered < 0)
 		return entered;
@@ -452,8 +437,8 @@ int ivshm_gmem_user_copy(struct ivshm_gmem *gm, u64 gpa, void *buf, u32 len,
 	ivshm_gmem_give_back(gm, entered);
 
 	/* A copy that failed half-way has been written half-way. */
-	if (write && err != -EINTR) {
-		int err2 = ivshm_gmem_log_wait(gm, gpa, len);
+	if (write) {
+		int err2 = ivshm_gmem_log_data(gm, gpa, len, true);
 
 		err = err ?: err2;
 	}

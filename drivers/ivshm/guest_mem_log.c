@@ -13,11 +13,11 @@ int ivshm_gmem_set_log(struct ivshm_gmem *gm, u64 log, u64 size, bool enable)
 	if (log >= TASK_SIZE_MAX || size > TASK_SIZE_MAX - log)
 		return -EFAULT;
 
-	write_lock(&gm->lock);
+	ivshm_gmem_write_lock(gm);
 	gm->log_hva = log;
 	gm->log_size = size;
 	gm->log_enabled = enable;
-	write_unlock(&gm->lock);
+	ivshm_gmem_write_unlock(gm);
 	ivshm_gmem_forget_bad(gm);
 	return 0;
 }
@@ -41,7 +41,12 @@ static bool ivshm_gmem_log_bits(const struct ivshm_gmem *gm, u64 gpa, u64 len,
 	return true;
 }
 
-int ivshm_gmem_log_resident(struct ivshm_gmem *gm, u64 gpa, u64 len)
+bool ivshm_gmem_logged(const struct ivshm_gmem *gm)
+{
+	return gm->log_enabled;
+}
+
+int ivshm_gmem_log_prepare(struct ivshm_gmem *gm, u64 gpa, u64 len)
 {
 	u64 first, last, hva, end;
 	int ret = 0, err;
@@ -61,25 +66,11 @@ int ivshm_gmem_log_resident(struct ivshm_gmem *gm, u64 gpa, u64 len)
 	return ret;
 }
 
-bool ivshm_gmem_logged(const struct ivshm_gmem *gm)
-{
-	return gm->log_enabled;
-}
-
-int ivshm_gmem_log_prepare(struct ivshm_gmem *gm, u64 gpa, u32 len)
-{
-	if (likely(!gm->log_enabled))
-		return 0;
-	return ivshm_gmem_log_resident(gm, gpa, len);
-}
-
-void ivshm_gmem_log(struct ivshm_gmem *gm, u64 gpa, u32 len)
+void ivshm_gmem_log(struct ivshm_gmem *gm, u64 gpa, u64 len)
 {
 	u64 bit, last;
 	void *byte;
 
-	if (likely(!gm->log_enabled))
-		return;
 	if (!ivshm_gmem_log_bits(gm, gpa, len, &bit, &last))
 		return;
 	/*
@@ -98,4 +89,36 @@ void ivshm_gmem_log(struct ivshm_gmem *gm, u64 gpa, u32 len)
 		set_bit(offset_in_page(byte) * 8 + bit % 8,
 			(unsigned long *)((unsigned long)byte & PAGE_MASK));
 	}
+}
+
+/* @enabled: only if data are to be logged. @mark: log, not only prepare to. */
+static int ivshm_gmem_log_fault(struct ivshm_gmem *gm, u64 gpa, u64 len, bool enabled,
+				bool mark)
+{
+	int err;
+
+	do {
+		ivshm_gmem_read_lock(gm);
+		if (enabled && !gm->log_enabled)
+			err = 0;
+		else
+			err = ivshm_gmem_log_prepare(gm, gpa, len);
+		if (!err && mark && (!enabled || gm->log_enabled))
+			ivshm_gmem_log(gm, gpa, len);
+		ivshm_gmem_read_unlock(gm);
+		if (err != -EAGAIN)
+			return err;
+		err = ivshm_gmem_fault(gm);
+	} while (!err);
+	return err;
+}
+
+int ivshm_gmem_log_wait(struct ivshm_gmem *gm, u64 gpa, u64 len)
+{
+	return ivshm_gmem_log_fault(gm, gpa, len, false, true);
+}
+
+int ivshm_gmem_log_data(struct ivshm_gmem *gm, u64 gpa, u64 len, bool written)
+{
+	return ivshm_gmem_log_fault(gm, gpa, len, true, written);
 }

@@ -123,7 +123,7 @@ struct ivshm_gmem_bad {
  * @generation:	see ivshm_gmem_generation()
  * @log_hva:	the dirty log in the VMM's memory
  * @log_size:	its size in bytes
- * @log_enabled: writes are to be logged
+ * @log_enabled: data are to be logged
  * @mm:		the VMM, grabbed
  * @stats:	or NULL; under @lock
  * @fill_mutex:	one fill at a time; protects @filling
@@ -217,7 +217,10 @@ void ivshm_gmem_chunk_put(struct ivshm_gmem_chunk *chunk);
 void ivshm_gmem_chunk_drop(struct ivshm_gmem_chunk *chunk);
 
 /* guest_mem_log.c */
-/* ivshm_gmem_log_prepare() when the log is enabled. */
-int ivshm_gmem_log_resident(struct ivshm_gmem *gm, u64 gpa, u64 len);
+/*
+ * If data are logged: see to it that a write can be, or, with @written, log it.
+ * As ivshm_gmem_log_wait().
+ */
+int ivshm_gmem_log_data(struct ivshm_gmem *gm, u64 gpa, u64 len, bool written);
 
 #endif /* _IVSHM_GUEST_MEM_PRIV_H */

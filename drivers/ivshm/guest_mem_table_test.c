@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * KUnit: the memory table, the list of missing pages and the dirty log.
+ * KUnit: the memory table and the list of missing pages.
  */
 #include <linux/mman.h>
 #include <linux/sizes.h>
@@ -204,98 +204,6 @@ static void gmem_want(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, ivshm_gmem_missing(gt->gm));
 }
 
-static void gt_expect_log(struct kunit *test, u64 log, u32 len,
-			  const char *bits)
-{
-	struct gt *gt = test->priv;
-	u8 *buf = gt_pattern(test, len, 0);
-	u32 i;
-
-	KUNIT_EXPECT_EQ(test, gt_peek(gt, log, buf, len), 0);
-	for (i = 0; i < len * 8; i++) {
-		bool want = i < strlen(bits) && bits[i] == '1';
-
-		if (!!(buf[i / 8] & BIT(i % 8)) != want)
-			KUNIT_FAIL(test, "bit %u is not %d", i, want);
-	}
-	memset(buf, 0, len);
-	KUNIT_EXPECT_EQ(test, gt_poke(gt, log, buf, len), 0);
-}
-
-/* The dirty log, at an odd address across two pages (and two chunks). */
-static void gmem_log(struct kunit *test)
-{
-	struct gt *gt = test->priv;
-	unsigned long area = gt_area(test, NULL, 2 * IVSHM_GMEM_CHUNK_SIZE);
-	u64 log = ALIGN(area + PAGE_SIZE, IVSHM_GMEM_CHUNK_SIZE) - 1;
-	u8 *buf = gt_pattern(test, 8 * SZ_4K, 0);
-
-	gt_guest(test, 0, 32 * SZ_4K);
-	KUNIT_ASSERT_EQ(test, ivshm_gmem_set_log(gt->gm, log, 2, false), 0);
-	KUNIT_EXPECT_EQ(test, gt_write(gt->gm, 0, buf, 4), 0);
-	gt_expect_log(test, log, 4, "");
-
-	KUNIT_ASSERT_EQ(test, ivshm_gmem_set_log(gt->gm, log, 2, true), 0);
-	/* Data pages are there, log pages are not. */
-	KUNIT_EXPECT_EQ(test, gt_probe(gt->gm, 0, true), -EAGAIN);
-	KUNIT_EXPECT_EQ(test, gt_probe(gt->gm, 0, false), 1);
-
-	KUNIT_EXPECT_EQ(test, gt_write(gt->gm, SZ_4K - 1, buf, 1), 0);
-	gt_expect_log(test, log, 4, "1");
-	KUNIT_EXPECT_EQ(test, gt_write(gt->gm, SZ_4K - 1, buf, 2), 0);
-	gt_expect_log(test, log, 4, "11");
-	KUNIT_EXPECT_EQ(test, gt_write(gt->gm, 5 * SZ_4K + 7, buf, 6 * SZ_4K), 0);
-	gt_expect_log(test, log, 4, "000001111111");
-	/* Over the end of the log, and behind it. */
-	KUNIT_EXPECT_EQ(test, gt_write(gt->gm, 15 * SZ_4K, buf, 4 * SZ_4K), 0);
-	gt_expect_log(test, log, 4, "0000000000000001");
-	KUNIT_EXPECT_EQ(test, gt_write(gt->gm, 16 * SZ_4K, buf, 4), 0);
-	gt_expect_log(test, log, 4, "");
-	/* Reading is not writing. */
-	KUNIT_EXPECT_EQ(test, gt_read(gt->gm, 0, buf, 4 * SZ_4K), 0);
-	gt_expect_log(test, log, 4, "");
-
-	/* The used ring's way, and user access. */
-	ivshm_gmem_read_lock(gt->gm);
-	KUNIT_EXPECT_EQ(test, ivshm_gmem_log_prepare(gt->gm, 3 * SZ_4K, 8), 0);
-	ivshm_gmem_log(gt->gm, 3 * SZ_4K, 8);
-	ivshm_gmem_log(gt->gm, 5 * SZ_4K, 0);
-	ivshm_gmem_read_unlock(gt->gm);
-	gt_expect_log(test, log, 4, "0001");
-	KUNIT_EXPECT_EQ(test, ivshm_gmem_user_copy(gt->gm, 8 * SZ_4K, buf, SZ_4K + 1,
-						   true), 0);
-	gt_expect_log(test, log, 4, "0000000011");
-	KUNIT_EXPECT_EQ(test, ivshm_gmem_user_copy(gt->gm, 8 * SZ_4K, buf, 4, false), 0);
-	gt_expect_log(test, log, 4, "");
-
-	KUNIT_ASSERT_EQ(test, ivshm_gmem_set_log(gt->gm, log, 2, false), 0);
-	KUNIT_EXPECT_EQ(test, gt_write(gt->gm, 0, buf, 4), 0);
-	gt_expect_log(test, log, 4, "");
-}
-
-/* No log there: nothing is written that could not be logged. */
-static void gmem_log_bad(struct kunit *test)
-{
-	struct gt *gt = test->priv;
-	unsigned long hva = gt_guest(test, 0, SZ_64K);
-	unsigned long log = gt_area(test, NULL, PAGE_SIZE);
-	u32 val = 1;
-
-	KUNIT_ASSERT_EQ(test, gt_write(gt->gm, 0, &val, 4), 0);
-	KUNIT_ASSERT_EQ(test, gt_munmap(gt, log, PAGE_SIZE), 0);
-	KUNIT_EXPECT_EQ(test, ivshm_gmem_set_log(gt->gm, TASK_SIZE_MAX - 1, 2, true),
-			-EFAULT);
-	KUNIT_EXPECT_EQ(test, ivshm_gmem_set_log(gt->gm, U64_MAX, 2, true), -EFAULT);
-	KUNIT_EXPECT_EQ(test, ivshm_gmem_set_log(gt->gm, log, 2, true), 0);
-	val = 2;
-	KUNIT_EXPECT_EQ(test, gt_write(gt->gm, 0, &val, 4), -EFAULT);
-	KUNIT_EXPECT_EQ(test, gt_peek(gt, hva, &val, 4), 0);
-	KUNIT_EXPECT_EQ(test, val, 1);
-	KUNIT_EXPECT_EQ(test, gt_read(gt->gm, 0, &val, 4), 0);
-	KUNIT_EXPECT_EQ(test, ivshm_gmem_set_log(gt->gm, 0, 0, true), 0);
-	KUNIT_EXPECT_EQ(test, gt_write(gt->gm, 0, &val, 4), 0);
-}
-
 static struct kunit_case gmem_table_cases[] = {
 	KUNIT_CASE(gmem_table_errors),
 	KUNIT_CASE(gmem_table_many),
@@ -303,8 +211,6 @@ static struct kunit_case gmem_table_cases[] = {
 	KUNIT_CASE(gmem_flush),
 	KUNIT_CASE(gmem_miss_overflow),
 	KUNIT_CASE(gmem_want),
-	KUNIT_CASE(gmem_log),
-	KUNIT_CASE(gmem_log_bad),
 	{}
 };
 

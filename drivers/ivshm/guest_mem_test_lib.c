@@ -198,7 +198,7 @@ again:
 			memcpy(buf, vec[i].iov_base, vec[i].iov_len);
 		buf += vec[i].iov_len;
 	}
-	if (n > 0 && write)
+	if (n > 0 && write && ivshm_gmem_logged(gm))
 		ivshm_gmem_log(gm, gpa, len);
 	ivshm_gmem_read_unlock(gm);
 	if (n == -EAGAIN && tries++ < 1000) {

@@ -97,7 +97,7 @@ static u16 used_read_idx(const struct ivshm_vring *vr)
 
 static void used_log(const struct ivshm_vring *vr, u32 off, u32 len)
 {
-	if (vr->ops->used_written)
+	if (unlikely(vr->log_used))
 		vr->ops->used_written(vr->priv, off, len);
 }
 

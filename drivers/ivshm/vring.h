@@ -73,7 +73,8 @@ struct ivshm_vring_used {
  *		after a fault), or -EFAULT if there is no such memory.
  *		Must not sleep.
  * @used_written: @len bytes at offset @off of the used ring were written;
- *		for the dirty log.  May be NULL.
+ *		for the dirty log.  Called while &struct ivshm_vring.log_used is
+ *		set.  Must not sleep.
  */
 struct ivshm_vring_ops {
 	void *(*page)(void *priv, u64 addr, bool write);
@@ -95,6 +96,7 @@ struct ivshm_vring_area {
  * @event_idx:	VIRTIO_RING_F_EVENT_IDX was negotiated
  * @indirect:	VIRTIO_RING_F_INDIRECT_DESC was negotiated
  * @notify_on_empty: VIRTIO_F_NOTIFY_ON_EMPTY was negotiated
+ * @log_used:	ops->used_written is to be called
  * @mapped:	the areas hold the host addresses of generation @gen
  * @mapped_event_idx: @event_idx when they were taken
  * @broken:	the guest broke a rule
@@ -105,8 +107,8 @@ struct ivshm_vring_area {
  * @signalled_used_valid: less than 65536 entries were written since
  * @used_flags:	the used ring's flags as last written
  *
- * The caller sets @le, @event_idx, @indirect and @notify_on_empty before
- * ivshm_vring_begin() and ivshm_vring_start().
+ * The caller sets @le, @event_idx, @indirect, @notify_on_empty and @log_used
+ * before ivshm_vring_begin() and ivshm_vring_start().
  *
  * Not thread safe: the caller serialises all calls on one ring.  No function
  * sleeps except ivshm_vring_set_addr() and ivshm_vring_cleanup().
@@ -121,6 +123,7 @@ struct ivshm_vring {
 	bool event_idx;
 	bool indirect;
 	bool notify_on_empty;
+	bool log_used;
 	bool mapped;
 	bool mapped_event_idx;
 	bool broken;

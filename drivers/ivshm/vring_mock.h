@@ -317,6 +317,7 @@ static inline void mock_ring_init(struct mock_ring *r, u32 num, u32 features)
 	r->vr.event_idx = features & MOCK_EVENT_IDX;
 	r->vr.indirect = features & MOCK_INDIRECT;
 	r->vr.notify_on_empty = features & MOCK_ON_EMPTY;
+	r->vr.log_used = true;
 }
 
 /* Also after a change of the addresses in r->m. */

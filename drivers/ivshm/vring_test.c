@@ -576,6 +576,23 @@ static void kick_event(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, ivshm_vring_enable_kick(&r->vr));
 }
 
+/* No log, no call; whoever wants one says so while the ring runs. */
+static void log_off(struct kunit *test)
+{
+	struct mock_ring *r = ring(test, 8, MOCK_LE | MOCK_EVENT_IDX, 0);
+	u32 i;
+
+	for (i = 0; i < 2; i++) {
+		r->vr.log_used = i;
+		mock_offer_one(&r->m, 0, 1, D_WRITE);
+		KUNIT_EXPECT_EQ(test, mock_ring_pop(r), 0);
+		mock_ring_push(r, 0, 1);
+		KUNIT_EXPECT_FALSE(test, ivshm_vring_enable_kick(&r->vr));
+		/* An entry, the index, the event index. */
+		KUNIT_EXPECT_EQ(test, r->m.log_calls, i ? 3 : 0);
+	}
+}
+
 /* Two buffers do not suffice: wait for a third without spinning. */
 static void kick_for_more(struct kunit *test)
 {
@@ -619,6 +636,7 @@ static struct kunit_case vring_test_cases[] = {
 	KUNIT_CASE(notify_on_empty),
 	KUNIT_CASE(kick_flags),
 	KUNIT_CASE(kick_event),
+	KUNIT_CASE(log_off),
 	KUNIT_CASE(kick_for_more),
 	{ }
 };
