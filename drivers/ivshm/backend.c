@@ -108,6 +108,7 @@ int ivshm_backend_setup(struct ivshm_vq *vq)
 	int err;
 
 	vq->ring.broken = false;
+	vq->ring.log_used = vq->addr.flags & BIT(VHOST_VRING_F_LOG);
 	vq->reported = false;
 	err = ivshm_vring_set_num(&vq->ring, vq->num);
 	if (err)
@@ -209,6 +210,9 @@ void ivshm_backend_stop(struct ivshm_qp *qp, u32 index, enum ivshm_reason reason
 	fput(vq->tap);
 	vq->tap = NULL;
 	WRITE_ONCE(qp->stopping, false);
+	/* The worker may have no work any more. */
+	if (test_and_clear_bit(IVSHM_WORK_LOG, &qp->worker.pending))
+		ivshm_qp_tell_logged(qp);
 	ivshm_qp_go(qp);
 }
 
@@ -221,6 +225,9 @@ static int ivshm_backend_init_used(struct ivshm_vq *vq)
 	if (put_user(0, (u16 __user *)&used->flags) ||
 	    copy_from_user(&idx, &used->idx, sizeof(idx)))
 		return -EFAULT;
+	/* A log that is not there, the worker finds out; also as vhost-net. */
+	if (vq->addr.flags & BIT(VHOST_VRING_F_LOG))
+		ivshm_gmem_log_wait(vq->qp->gm, vq->addr.log_guest_addr, sizeof(used->flags));
 	return 0;
 }
 

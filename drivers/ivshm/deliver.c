@@ -370,6 +370,8 @@ static void ivshm_log_all(struct ivshm_qp *dst, const struct ivshm_scratch *s)
 
 	for (i = 0; i < s->nr_log; i++)
 		ivshm_gmem_log(dst->gm, s->log[i].addr, s->log[i].len);
+	if (unlikely(s->nr_log))
+		ivshm_qp_logged(dst);
 }
 
 static void ivshm_copy_all(struct ivshm_qp *dst, const struct ivshm_scratch *s)
@@ -592,6 +594,11 @@ enum ivshm_delivery ivshm_deliver_user(struct ivshm_qp *qp, struct ivshm_buf *bu
 	hdr.num_buffers = ring->le ? (__force __virtio16)cpu_to_le16(popped) :
 				     (__force __virtio16)popped;
 	err = ivshm_user_copy_chain(qp, s->seg, nr_seg, &hdr, buf);
+	/* No such memory, or no log of it; as ivshm_deliver_dst_error(). */
+	if (err == -EFAULT || err == -EOPNOTSUPP) {
+		ivshm_qp_ring_error(qp, IVSHM_VQ_RX);
+		return IVSHM_DELIVER_BROKEN;
+	}
 	pushed = popped;
 
 	/*
@@ -615,6 +622,7 @@ enum ivshm_delivery ivshm_deliver_user(struct ivshm_qp *qp, struct ivshm_buf *bu
 		if (ready || ivshm_qp_fault(qp, IVSHM_VQ_RX))
 			break;
 	}
+	ivshm_qp_logged(qp);
 	return err ? IVSHM_DELIVER_TOO_BIG : IVSHM_DELIVERED;
 }
 

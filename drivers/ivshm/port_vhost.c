@@ -24,15 +24,13 @@
 #include "port_vhost.h"
 #include "qp.h"
 
-/*
- * What vhost-net of Linux 6.1 offers, except VIRTIO_F_ACCESS_PLATFORM and
- * VHOST_F_LOG_ALL.
- */
+/* What vhost-net of Linux 6.1 offers, except VIRTIO_F_ACCESS_PLATFORM. */
 #define IVSHM_FEATURES	(BIT_ULL(VIRTIO_F_NOTIFY_ON_EMPTY) |		\
 			 BIT_ULL(VIRTIO_RING_F_INDIRECT_DESC) |		\
 			 BIT_ULL(VIRTIO_RING_F_EVENT_IDX) |		\
 			 BIT_ULL(VIRTIO_F_ANY_LAYOUT) |			\
 			 BIT_ULL(VIRTIO_F_VERSION_1) |			\
+			 BIT_ULL(VHOST_F_LOG_ALL) |			\
 			 BIT_ULL(VHOST_NET_F_VIRTIO_NET_HDR) |		\
 			 BIT_ULL(VIRTIO_NET_F_MRG_RXBUF))
 /* Of enum vhost backend features: none, they are about the device IOTLB. */
@@ -59,18 +57,94 @@ static void ivshm_qp_set_features(struct ivshm_qp *qp, u64 features)
 	}
 }
 
-static bool ivshm_vq_access_ok(const struct ivshm_vq *vq)
+static bool ivshm_vq_access_ok(const struct ivshm_vq *vq, const struct vhost_vring_addr *a)
 {
 	u64 num = vq->num;
 
-	return vq->addr_set &&
-	       access_ok((void __user *)vq->addr.desc_user_addr,
-			 num * sizeof(struct vring_desc)) &&
-	       access_ok((void __user *)vq->addr.avail_user_addr,
+	return access_ok((void __user *)a->desc_user_addr, num * sizeof(struct vring_desc)) &&
+	       access_ok((void __user *)a->avail_user_addr,
 			 sizeof(struct vring_avail) + (num + 1) * sizeof(__virtio16)) &&
-	       access_ok((void __user *)vq->addr.used_user_addr,
+	       access_ok((void __user *)a->used_user_addr,
 			 sizeof(struct vring_used) + num * sizeof(struct vring_used_elem) +
 			 sizeof(__virtio16));
+}
+
+/*
+ * The dirty log, for live migration.  The VMM does not say how long it is; as
+ * vhost-net we look whether there is room in the address space for as much as
+ * the memory table and the used rings need.  Whether there is memory is seen
+ * when it is needed.
+ */
+
+/* Bytes of the log up to the end of [@gpa, @gpa + @size), not too exactly. */
+static u64 ivshm_log_bytes(u64 gpa, u64 size)
+{
+	const u64 span = VHOST_PAGE_SIZE * BITS_PER_BYTE;
+
+	return gpa / span + size / span + !!(size % span);
+}
+
+static bool ivshm_log_access_ok(u64 base, u64 bytes)
+{
+	return !bytes || access_ok((void __user *)base, bytes);
+}
+
+static bool ivshm_vq_log_used_ok(const struct ivshm_vq *vq, u64 base,
+				 const struct vhost_vring_addr *a)
+{
+	return !(a->flags & BIT(VHOST_VRING_F_LOG)) ||
+	       ivshm_log_access_ok(base, ivshm_log_bytes(a->log_guest_addr,
+							 ivshm_vq_used_size(vq)));
+}
+
+static bool ivshm_vq_log_ok(const struct ivshm_vq *vq, u64 base)
+{
+	const struct ivshm_qp *qp = vq->qp;
+
+	return (!(qp->features & BIT_ULL(VHOST_F_LOG_ALL)) ||
+		ivshm_log_access_ok(base, qp->log_need)) &&
+	       ivshm_vq_log_used_ok(vq, base, &vq->addr);
+}
+
+static bool ivshm_qp_running(const struct ivshm_qp *qp)
+{
+	return qp->vq[IVSHM_VQ_RX].sock || qp->vq[IVSHM_VQ_TX].sock;
+}
+
+/*
+ * Have writes logged as features and log base say, from now on.  Queues may
+ * run, and nothing stops for it: it takes effect between two read sections.
+ */
+static void ivshm_qp_set_log(struct ivshm_qp *qp)
+{
+	u64 base = qp->log_base;
+
+	lockdep_assert_held(&qp->mutex);
+
+	if (!qp->gm)
+		return;
+	if (base >= TASK_SIZE_MAX)
+		base = 0;
+	ivshm_gmem_set_log(qp->gm, base, base ? TASK_SIZE_MAX - base : 0,
+			   qp->features & BIT_ULL(VHOST_F_LOG_ALL));
+}
+
+static long ivshm_net_set_log_base(struct ivshm_qp *qp, const u64 __user *argp)
+{
+	u64 base;
+	u32 i;
+
+	if (copy_from_user(&base, argp, sizeof(base)))
+		return -EFAULT;
+	if ((u64)(unsigned long)base != base)
+		return -EFAULT;
+	/* If a queue does not run, it is looked at when it begins to. */
+	for (i = 0; i < IVSHM_VQ_MAX; i++)
+		if (qp->vq[i].sock && !ivshm_vq_log_ok(&qp->vq[i], base))
+			return -EFAULT;
+	qp->log_base = base;
+	ivshm_qp_set_log(qp);
+	return 0;
 }
 
 static long ivshm_net_set_backend(struct ivshm_qp *qp, u32 index, int fd)
@@ -91,7 +165,8 @@ static long ivshm_net_set_backend(struct ivshm_qp *qp, u32 index, int fd)
 		ivshm_backend_stop(qp, index, IVSHM_REASON_NOT_RUNNING);
 		return 0;
 	}
-	if (!ivshm_vq_access_ok(vq))
+	if (!vq->addr_set || !ivshm_vq_access_ok(vq, &vq->addr) ||
+	    !ivshm_vq_log_ok(vq, qp->log_base))
 		return -EFAULT;
 	file = fget(fd);
 	if (!file)
@@ -123,17 +198,27 @@ static long ivshm_net_set_backend(struct ivshm_qp *qp, u32 index, int fd)
 
 static long ivshm_net_set_features(struct ivshm_qp *qp, u64 __user *argp)
 {
+	const u64 log = BIT_ULL(VHOST_F_LOG_ALL);
 	u64 features;
 
 	if (copy_from_user(&features, argp, sizeof(features)))
 		return -EFAULT;
 	if (features & ~IVSHM_FEATURES)
 		return -EOPNOTSUPP;
-	ivshm_qp_hold(qp);
-	ivshm_qp_set_features(qp, features);
+	if (features & log && ivshm_qp_running(qp) &&
+	    !ivshm_log_access_ok(qp->log_base, qp->log_need))
+		return -EFAULT;
+	/* A migration begins or ends under traffic: no frame is to be lost for it. */
+	if ((features & ~log) == (qp->features & ~log)) {
+		WRITE_ONCE(qp->features, features);
+	} else {
+		ivshm_qp_hold(qp);
+		ivshm_qp_set_features(qp, features);
+		ivshm_qp_go(qp);
+	}
 	if (qp->port)
 		WRITE_ONCE(qp->port->features, features);
-	ivshm_qp_go(qp);
+	ivshm_qp_set_log(qp);
 	return 0;
 }
 
@@ -141,7 +226,9 @@ static long ivshm_net_set_mem_table(struct ivshm_qp *qp, struct vhost_memory __u
 {
 	struct vhost_memory_region *regions;
 	struct vhost_memory mem;
+	u64 need = 0;
 	long err;
+	u32 i;
 
 	if (copy_from_user(&mem, argp, offsetof(struct vhost_memory, regions)))
 		return -EFAULT;
@@ -155,8 +242,16 @@ static long ivshm_net_set_mem_table(struct ivshm_qp *qp, struct vhost_memory __u
 	err = -EFAULT;
 	if (copy_from_user(regions, argp->regions, mem.nregions * sizeof(*regions)))
 		goto free;
+	for (i = 0; i < mem.nregions; i++)
+		need = max(need, ivshm_log_bytes(regions[i].guest_phys_addr,
+						 regions[i].memory_size));
+	if (qp->features & BIT_ULL(VHOST_F_LOG_ALL) && ivshm_qp_running(qp) &&
+	    !ivshm_log_access_ok(qp->log_base, need))
+		goto free;
 	ivshm_qp_hold(qp);
 	err = ivshm_gmem_set_table(qp->gm, regions, mem.nregions);
+	if (!err)
+		qp->log_need = need;
 	ivshm_qp_go(qp);
 free:
 	kvfree(regions);
@@ -194,6 +289,8 @@ static void ivshm_qp_reset(struct ivshm_qp *qp)
 	if (qp->log_ctx)
 		eventfd_ctx_put(qp->log_ctx);
 	qp->log_ctx = NULL;
+	qp->log_base = 0;
+	qp->log_need = 0;
 	qp->tap_held = false;
 	qp->tap_copied = false;
 	WRITE_ONCE(qp->tap_done, qp->tap_in);
@@ -201,6 +298,7 @@ static void ivshm_qp_reset(struct ivshm_qp *qp)
 	ivshm_gmem_destroy(qp->gm);
 	qp->gm = NULL;
 	qp->owner = NULL;
+	ivshm_qp_set_features(qp, 0);
 }
 
 static long ivshm_net_set_owner(struct ivshm_qp *qp)
@@ -216,8 +314,9 @@ static long ivshm_net_set_owner(struct ivshm_qp *qp)
 	qp->gm = gm;
 	qp->owner = current->mm;
 	for (i = 0; i < IVSHM_VQ_MAX; i++)
-		ivshm_vring_init(&qp->vq[i].ring, &ivshm_qp_ring_ops, qp);
+		ivshm_vring_init(&qp->vq[i].ring, &ivshm_qp_ring_ops, &qp->vq[i]);
 	ivshm_qp_set_features(qp, qp->features);
+	ivshm_qp_set_log(qp);
 	return 0;
 }
 
@@ -235,12 +334,31 @@ static long ivshm_vring_set_num_ioctl(struct ivshm_vq *vq, void __user *argp)
 	return 0;
 }
 
+/*
+ * Only the logging of a running queue's used ring changes: as for LOG_ALL,
+ * nothing stops for it.
+ */
+static bool ivshm_vring_relog(struct ivshm_qp *qp, struct ivshm_vq *vq,
+			      const struct vhost_vring_addr *a)
+{
+	/* Given the same addresses a broken ring begins again. */
+	if (!vq->started || READ_ONCE(vq->ring.broken) ||
+	    a->desc_user_addr != vq->addr.desc_user_addr ||
+	    a->avail_user_addr != vq->addr.avail_user_addr ||
+	    a->used_user_addr != vq->addr.used_user_addr)
+		return false;
+	ivshm_gmem_write_lock(qp->gm);
+	vq->addr = *a;
+	vq->ring.log_used = a->flags & BIT(VHOST_VRING_F_LOG);
+	ivshm_gmem_write_unlock(qp->gm);
+	return true;
+}
+
 static long ivshm_vring_set_addr_ioctl(struct ivshm_qp *qp, struct ivshm_vq *vq,
 				       void __user *argp)
 {
-	struct vhost_vring_addr a, old = vq->addr;
-	bool was_set = vq->addr_set;
-	long err = 0;
+	struct vhost_vring_addr a, old;
+	long err;
 
 	if (copy_from_user(&a, argp, sizeof(a)))
 		return -EFAULT;
@@ -252,27 +370,30 @@ static long ivshm_vring_set_addr_ioctl(struct ivshm_qp *qp, struct ivshm_vq *vq,
 	    a.log_guest_addr & (VRING_USED_ALIGN_SIZE - 1))
 		return -EINVAL;
 
-	vq->addr = a;
-	vq->addr_set = true;
-	if (!vq->sock)
+	if (!vq->sock) {
+		vq->addr = a;
+		vq->addr_set = true;
 		return 0;
-	/* The size is known by now, and it is in use. */
-	if (!ivshm_vq_access_ok(vq)) {
-		err = -EINVAL;
-		goto undo;
 	}
+	/* The size is known by now, and it is in use. */
+	if (!ivshm_vq_access_ok(vq, &a) || !ivshm_vq_log_used_ok(vq, qp->log_base, &a))
+		return -EINVAL;
+	if (ivshm_vring_relog(qp, vq, &a))
+		return 0;
 	ivshm_qp_hold(qp);
+	old = vq->addr;
+	vq->addr = a;
 	vq->base = vq->started ? vq->ring.last_avail : vq->base;
 	err = ivshm_backend_setup(vq);
-	if (!err)
-		vq->started = false;
-	ivshm_qp_go(qp);
-	ivshm_port_tell_broken();
-undo:
 	if (err) {
 		vq->addr = old;
-		vq->addr_set = was_set;
+		/* The ring is not there any more. */
+		vq->ring.broken = true;
+	} else {
+		vq->started = false;
 	}
+	ivshm_qp_go(qp);
+	ivshm_port_tell_broken();
 	return err;
 }
 
@@ -373,7 +494,6 @@ static long ivshm_net_vring_ioctl(struct ivshm_qp *qp, unsigned int cmd, void __
 static long ivshm_net_owner_ioctl(struct ivshm_qp *qp, unsigned int cmd, void __user *argp)
 {
 	struct vhost_vring_file backend;
-	u64 log;
 	int fd;
 
 	if (!qp->owner || qp->owner != current->mm)
@@ -390,12 +510,7 @@ static long ivshm_net_owner_ioctl(struct ivshm_qp *qp, unsigned int cmd, void __
 	case VHOST_SET_MEM_TABLE:
 		return ivshm_net_set_mem_table(qp, argp);
 	case VHOST_SET_LOG_BASE:
-		if (copy_from_user(&log, argp, sizeof(log)))
-			return -EFAULT;
-		if ((u64)(unsigned long)log != log)
-			return -EFAULT;
-		qp->log_base = log;
-		return 0;
+		return ivshm_net_set_log_base(qp, argp);
 	case VHOST_SET_LOG_FD:
 		if (get_user(fd, (int __user *)argp))
 			return -EFAULT;
@@ -450,7 +565,7 @@ static int ivshm_net_open(struct inode *inode, struct file *file)
 	ivshm_worker_init(&qp->worker, ivshm_qp_run, qp);
 	qp->worker.stats = qp->own_stats;
 	for (i = 0; i < IVSHM_VQ_MAX; i++) {
-		ivshm_vring_init(&qp->vq[i].ring, &ivshm_qp_ring_ops, qp);
+		ivshm_vring_init(&qp->vq[i].ring, &ivshm_qp_ring_ops, &qp->vq[i]);
 		qp->vq[i].num = 1;
 	}
 	ivshm_qp_set_features(qp, 0);

@@ -12,24 +12,67 @@
 
 #define IVSHM_QP_FRAMES		(IVSHM_PARK_MAX + IVSHM_BATCH)
 
+u32 ivshm_vq_used_size(const struct ivshm_vq *vq)
+{
+	return sizeof(struct vring_used) + vq->num * sizeof(struct vring_used_elem) +
+	       (vq->ring.event_idx ? sizeof(__virtio16) : 0);
+}
+
+/*
+ * A used ring that is logged is there when its part of the log is there, too:
+ * then ivshm_qp_used_written() cannot fail in the same generation.
+ */
 static void *ivshm_qp_ring_page(void *priv, u64 addr, bool write)
 {
-	struct ivshm_qp *qp = priv;
+	struct ivshm_vq *vq = priv;
+	struct ivshm_gmem *gm = vq->qp->gm;
+	void *page = ivshm_gmem_page(gm, addr, write);
 
-	return ivshm_gmem_page(qp->gm, addr, write);
+	/* Of the ring the used ring alone is written. */
+	if (write && unlikely(vq->ring.log_used)) {
+		u32 off = addr - vq->addr.used_user_addr;
+		u32 len = min_t(u32, ivshm_vq_used_size(vq) - off,
+				PAGE_SIZE - offset_in_page(addr));
+
+		if (ivshm_gmem_log_prepare(gm, vq->addr.log_guest_addr + off, len))
+			return NULL;
+	}
+	return page;
 }
 
 static int ivshm_qp_ring_read(void *priv, u64 gpa, void *buf, u32 len)
 {
-	struct ivshm_qp *qp = priv;
+	struct ivshm_vq *vq = priv;
 
-	return ivshm_gmem_read(qp->gm, gpa, buf, len);
+	return ivshm_gmem_read(vq->qp->gm, gpa, buf, len);
+}
+
+static void ivshm_qp_used_written(void *priv, u32 off, u32 len)
+{
+	struct ivshm_vq *vq = priv;
+
+	ivshm_gmem_log(vq->qp->gm, vq->addr.log_guest_addr + off, len);
+	ivshm_qp_logged(vq->qp);
 }
 
 const struct ivshm_vring_ops ivshm_qp_ring_ops = {
 	.page = ivshm_qp_ring_page,
 	.read = ivshm_qp_ring_read,
+	.used_written = ivshm_qp_used_written,
 };
+
+/* Nothing is signalled in a read section: the worker does it. */
+void ivshm_qp_logged(struct ivshm_qp *qp)
+{
+	if (unlikely(READ_ONCE(qp->log_ctx)))
+		ivshm_worker_wake(&qp->worker, IVSHM_WORK_LOG);
+}
+
+void ivshm_qp_tell_logged(struct ivshm_qp *qp)
+{
+	if (qp->log_ctx)
+		eventfd_signal(qp->log_ctx, 1);
+}
 
 static void ivshm_qp_free(struct ivshm_qp *qp)
 {
@@ -87,6 +130,8 @@ struct ivshm_qp *ivshm_qp_alloc(void)
 	INIT_LIST_HEAD(&qp->redo);
 	INIT_LIST_HEAD(&qp->free);
 	INIT_LIST_HEAD(&qp->tap_frame.bufs);
+	for (i = 0; i < IVSHM_VQ_MAX; i++)
+		qp->vq[i].qp = qp;
 	for (i = 0; i < IVSHM_QP_FRAMES; i++) {
 		INIT_LIST_HEAD(&qp->frames[i].bufs);
 		list_add_tail(&qp->frames[i].list, &qp->free);
@@ -201,6 +246,17 @@ static bool ivshm_qp_area_ok(struct ivshm_qp *qp, u64 addr, u32 len, bool write)
 	return !err || err == -EAGAIN;
 }
 
+/* The same of the log, as far as the used ring is logged. */
+static bool ivshm_qp_log_ok(const struct ivshm_vq *vq)
+{
+	int err = 0;
+
+	if (vq->ring.log_used)
+		err = ivshm_gmem_log_prepare(vq->qp->gm, vq->addr.log_guest_addr,
+					     ivshm_vq_used_size(vq));
+	return !err || err == -EAGAIN;
+}
+
 int ivshm_qp_fault(struct ivshm_qp *qp, u32 index)
 {
 	struct ivshm_vq *vq = &qp->vq[index];
@@ -219,7 +275,8 @@ int ivshm_qp_fault(struct ivshm_qp *qp, u32 index)
 			      false) &&
 	     ivshm_qp_area_ok(qp, vq->addr.used_user_addr,
 			      sizeof(struct vring_used) +
-			      vq->num * sizeof(struct vring_used_elem), true);
+			      vq->num * sizeof(struct vring_used_elem), true) &&
+	     ivshm_qp_log_ok(vq);
 	ivshm_gmem_read_unlock(qp->gm);
 	if (ok)
 		return 0;
@@ -264,6 +321,8 @@ unsigned long ivshm_qp_run(void *priv, unsigned long bits, u64 *deadline)
 	unsigned long again = 0;
 	u32 i;
 
+	if (bits & BIT(IVSHM_WORK_LOG))
+		ivshm_qp_tell_logged(qp);
 	for (i = 0; i < IVSHM_VQ_MAX; i++)
 		if (qp->vq[i].sock && !qp->vq[i].started &&
 		    ivshm_qp_start(qp, i) == -EINTR)

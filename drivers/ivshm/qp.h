@@ -164,8 +164,10 @@ struct ivshm_poll {
  * @poll:	watches @kick while the queue runs
  * @call, @err:	eventfds towards the guest and the VMM; swapped under
  *		ivshm_qp.rx_lock with the worker paused
- * @num, @base, @addr, @addr_set: as set by ioctl, under ivshm_qp.mutex
+ * @num, @base, @addr, @addr_set: as set by ioctl, under ivshm_qp.mutex; @addr
+ *		changes while the worker is paused or no read section is under way
  * @busyloop:	microseconds of busy polling asked for
+ * @qp:		whose it is
  * @tap:	file of the backend, held; the queue runs while it is set
  * @sock:	its socket
  * @started:	the worker took up the ring
@@ -182,6 +184,7 @@ struct ivshm_vq {
 	bool addr_set;
 	struct vhost_vring_addr addr;
 	u32 busyloop;
+	struct ivshm_qp *qp;
 	struct file *tap;
 	struct socket *sock;
 	bool started;
@@ -228,6 +231,10 @@ struct ivshm_pull;
  * @port:	the port it serves, NULL for none; a reference
  * @vq:		the queues
  * @own_stats:	counters while it serves no port; else @stats is the port's
+ * @log_ctx:	to be told when something was logged, or NULL; read anywhere,
+ *		swapped and signalled with the worker paused, or by the worker
+ * @log_base:	of the dirty log, 0 for none; under @mutex
+ * @log_need:	bytes of the log that the memory table makes necessary
  * @rx_lock:	the receive ring, see above, and:
  * @rx_open:	others may deliver
  * @rx_kick_on:	the guest was asked to notify of receive buffers
@@ -285,6 +292,7 @@ struct ivshm_qp {
 	struct ivshm_vq vq[IVSHM_VQ_MAX];
 	struct eventfd_ctx *log_ctx;
 	u64 log_base;
+	u64 log_need;
 
 	spinlock_t rx_lock;		/* receive ring */
 	bool rx_open;
@@ -367,6 +375,12 @@ void ivshm_qp_ring_error(struct ivshm_qp *qp, u32 index);
 int ivshm_qp_fault(struct ivshm_qp *qp, u32 index);
 /* Notify the guest of used entries in queue @index; rx_lock held for RX. */
 void ivshm_qp_interrupt(struct ivshm_qp *qp, u32 index);
+/* Bytes of the used ring of @vq, with the event field if there is one. */
+u32 ivshm_vq_used_size(const struct ivshm_vq *vq);
+/* Something was logged: the VMM will be told if it wants to be. Any context. */
+void ivshm_qp_logged(struct ivshm_qp *qp);
+/* Tell it. The worker, or with the worker paused. */
+void ivshm_qp_tell_logged(struct ivshm_qp *qp);
 /* Wake the senders that wait for @qp. Any context. */
 void ivshm_qp_wake_waiters(struct ivshm_qp *qp);
 
@@ -377,7 +391,7 @@ void ivshm_qp_wake_waiters(struct ivshm_qp *qp);
 void ivshm_qp_hold(struct ivshm_qp *qp);
 void ivshm_qp_go(struct ivshm_qp *qp);
 
-/* The accessors of both rings, with the queue pair as private pointer. */
+/* The accessors of both rings, with struct ivshm_vq as private pointer. */
 extern const struct ivshm_vring_ops ivshm_qp_ring_ops;
 /* What the worker does; see ivshm_worker.run. */
 unsigned long ivshm_qp_run(void *priv, unsigned long bits, u64 *deadline);

@@ -19,6 +19,7 @@ enum ivshm_work {
 	IVSHM_WORK_FAULT,	/* pages of the mirror are missing */
 	IVSHM_WORK_PARK,	/* a receiver that we wait for changed */
 	IVSHM_WORK_BOUNCE,	/* somebody left frames in kernel buffers */
+	IVSHM_WORK_LOG,		/* something was written to the dirty log */
 	IVSHM_WORK_STOP,	/* pause, see ivshm_worker_pause() */
 };
 
