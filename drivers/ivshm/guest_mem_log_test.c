@@ -183,7 +183,7 @@ static int log_thread(void *data)
 /* Several workers mark neighbours in the same word. */
 static void gmem_log_threads(struct kunit *test)
 {
-	const u32 bytes = SZ_256K;
+	const u32 bytes = SZ_16K;
 	struct gt *gt = test->priv;
 	unsigned long log = gt_area(test, NULL, bytes);
 	struct log_share share[LOG_THREADS];

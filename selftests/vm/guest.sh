@@ -22,6 +22,8 @@
 #     --files DIR                    these files too, at the guest's root
 #     --append "ARGS"                more of its kernel's command line
 #     --extra "ARGS"                 more arguments of QEMU
+#     --as OTHER                     be where guest OTHER, which runs, moves to;
+#                                    for guest_migrate
 #   guest_wait NAME... [SECONDS]   until the guests can run commands
 #   guest_run [-t S] NAME CMD      run a shell command line, print what it
 #                                  prints, return its status; 137 after S
@@ -35,6 +37,10 @@
 #   guest_hmp NAME COMMAND         a command of QEMU's monitor ("info registers")
 #   guest_stop NAME...             power off; fails if a guest had to be killed
 #   guest_kill NAME...             SIGKILL, as a crashed VMM
+#   guest_migrate NAME OPTION...   move the guest, live, to another QEMU on this
+#                                  host, started with these options; they are
+#                                  those of guest_start, with other interfaces.
+#                                  From then on that one is NAME
 #
 # In the guest: busybox, iperf3, ping, ethtool, base64, sha256sum, nc, arping.
 
@@ -115,18 +121,20 @@ guest_nic_done()
 guest_start()
 {
 	local name=$1 dir=$guest_dir/$1
-	local mem=192 ram=anon cpus=1 files='' extra='' nics=0 initrd=$IVSHM_GUEST_INITRD
+	local mem=192 ram=anon cpus=1 files='' extra='' nics=0 initrd=$IVSHM_GUEST_INITRD as=$1
 	local nic_if='' nic_kind nic_mac nic_ip nic_mtu nic_vhost nic_queues nic_net nic_dev machine
 	local -a guest_args=() guest_opens=() tap_args=()
-	local guest_cmdline="guest.name=$1"
+	local guest_cmdline
 	shift
+	[ "${1:-}" != --as ] || as=$2
+	guest_cmdline="guest.name=$as"
 
 	guest_kvm || { echo "guest_start: no KVM in the test machine" >&2; return 1; }
 	while [ $# -gt 0 ]; do
 		case $1 in
 		--tap | --macvtap)
 			guest_nic_done || return 1
-			nic_if=$2 nic_kind=${1#--} nic_mac=$(guest_mac "$name$nics")
+			nic_if=$2 nic_kind=${1#--} nic_mac=$(guest_mac "$as$nics")
 			nic_ip='' nic_mtu='' nic_vhost=/dev/vhost-net nic_queues=1 nic_net='' nic_dev=''
 			;;
 		--mac) nic_mac=$2 ;;
@@ -142,6 +150,7 @@ guest_start()
 		--files) files=$2 ;;
 		--append) guest_cmdline+=" $2" ;;
 		--extra) extra=$2 ;;
+		--as) [ "$as" = "$2" ] || { echo "guest_start: --as comes first" >&2; return 2; } ;;
 		*) echo "guest_start: what is $1?" >&2; return 2 ;;
 		esac
 		shift 2
@@ -171,10 +180,11 @@ guest_start()
 		} >"$dir/initrd"
 		initrd=$dir/initrd
 	fi
+	[ "$as" = "$name" ] || guest_args+=(-incoming "unix:$dir/incoming")
 	# pci=: Linux would look for devices on 256 empty buses, several times; of the
 	# 60000 exits of a guest that boots, 50000 were for that.
 	# shellcheck disable=SC2206 # words of --extra are arguments
-	guest_args=(-name "$name" -nodefaults -no-user-config -display none -no-reboot
+	guest_args=(-name "$as" -nodefaults -no-user-config -display none -no-reboot
 		-machine "q35,usb=off,vmport=off,sata=off,smbus=off,smm=off$machine"
 		-accel kvm -cpu host -smp "$cpus" -m "$mem"
 		-kernel "$IVSHM_GUEST_KERNEL" -initrd "$initrd"
@@ -395,6 +405,57 @@ guest_kill()
 		rm -rf "${guest_dir:?}/$name/ready"
 	done
 	return $rc
+}
+
+# guest_in_time NAME DEADLINE - it lives, and there is time left
+guest_in_time() { guest_alive "$1" && [ $SECONDS -lt "$2" ]; }
+
+guest_migrate()
+{
+	# Never the same name again: a QEMU that ends removes its sockets by name.
+	local name=$1 next=$1.$SECONDS
+	shift
+
+	if ! guest_start "$next" --as "$name" "$@" || ! guest_move "$name" "$next"; then
+		guest_log "$name" >&2
+		guest_log "$next" >&2
+		guest_kill "$next"
+		return 1
+	fi
+	# What is left of it runs no guest any more.
+	kill "$(guest_pid "$name")"
+	guest_gone "$name" 30 || return
+	rm -rf "${guest_dir:?}/$name"
+	mv "$guest_dir/$next" "$guest_dir/$name"
+	touch "$guest_dir/$name/ready"
+}
+
+# guest_move FROM TO - until the one runs what ran in the other
+guest_move()
+{
+	local socket=$guest_dir/$2/incoming deadline=$((SECONDS + $(guest_patience))) state=''
+
+	until [ -S "$socket" ]; do
+		guest_in_time "$2" $deadline || return
+		sleep 0.1
+	done
+	# An emulated machine needs its time for the last pages, too.
+	guest_hmp "$1" "migrate_set_parameter downtime-limit 1000" &&
+		guest_hmp "$1" "migrate -d unix:$socket" || return
+	until [ "$state" = completed ]; do
+		state=$(guest_hmp "$1" "info migrate" | tr -d '\r' | sed -n 's/^Migration status: //p')
+		if [ "$state" = failed ] || ! guest_in_time "$2" $deadline; then
+			guest_hmp "$1" "info migrate" | sed 's/^/# /' >&2
+			return 1
+		fi
+		sleep 0.2
+	done
+	guest_hmp "$1" "info migrate" | tr -d '\r' |
+		grep -E '^(total time|downtime|transferred ram):' | sed 's/^/# /'
+	until guest_hmp "$2" "info status" 2>/dev/null | grep -q "VM status: running"; do
+		guest_in_time "$2" $deadline || return
+		sleep 0.1
+	done
 }
 
 guest_stop()
