@@ -9,8 +9,7 @@ COUNTED = {
     "exits": ["exits"],
     "halts": ["halt_exits"],
     "kicks": ["kicks"],
-    "interrupts": ["a.interrupts_input", "a.interrupts_output",
-                   "b.interrupts_input", "b.interrupts_output"],
+    "interrupts": ["a.input.0", "a.output.0", "b.input.0", "b.output.0"],
     "wakeups": ["wakeups"],
 }
 

@@ -9,7 +9,7 @@
 #     eth2 --[mvt0]-----low0----[mvt1]--- eth2         macvtap
 #
 # Prints what counters grew by while something was sent; guests.py makes figures
-# of that. A round in which the emulator lost a guest does not count.
+# of that. A round in which the emulator lost a guest is done again.
 
 # shellcheck source=../vm/guest.sh
 . "$IVSHM_TOP/selftests/vm/guest.sh"
@@ -25,7 +25,7 @@ tracing=/sys/kernel/tracing
 guests_paths='bridge direct uplink macvtap'
 guests_rounds=5
 # No round begins after so many seconds.
-guests_time=300
+guests_time=240
 tcp_seconds=3
 pps_seconds=2
 
@@ -33,7 +33,7 @@ declare -A card=([direct]=eth0 [uplink]=eth0 [bridge]=eth1 [macvtap]=eth2)
 declare -A net=([direct]=10.0.0 [uplink]=10.0.0 [bridge]=10.9.0 [macvtap]=10.8.0)
 declare -A devs=([direct]='vnet0 vnet1' [uplink]='vnet0 vnet1' [bridge]='vhost0 vhost1'
 	[macvtap]='mvt0 mvt1')
-declare -A mac_of_b=()
+declare -A mac_of_b=() virtio=()
 
 guests_network()
 {
@@ -57,7 +57,8 @@ guests_begin()
 	done
 	guest_wait a b && guest_bg b server 'iperf3 -s' || return
 	for n in 0 1 2; do
-		mac_of_b[eth$n]=$(guest_run b "cat /sys/class/net/eth$n/address") || return
+		mac_of_b[eth$n]=$(guest_run b "cat /sys/class/net/eth$n/address") &&
+			virtio[eth$n]=$(guest_run b "basename \$(readlink /sys/class/net/eth$n/device)") || return
 	done
 	guests_workers
 }
@@ -80,14 +81,22 @@ guests_probe()
 
 # --- counters, as lines "NAME VALUE" ---------------------------------------------
 
-card_counters()
+# cards PATH - as both guests count them; one process each, they are slow
+cards()
 {
-	guest_run "$1" "
-		cd /sys/class/net/$2/statistics
-		grep . rx_packets rx_bytes tx_packets rx_dropped tx_dropped | sed 's/^/$1./; s/:/ /'
-		virtio=\$(readlink ../device)
-		sed -n \"s/^ *[0-9]*: *\\([0-9]*\\) .* \${virtio##*/}-\\([a-z]*\\).*/$1.interrupts_\\2 \\1/p\" /proc/interrupts
-		awk '/^Tcp: [0-9]/ { print \"$1.retransmits\", \$13 }' /proc/net/snmp" && echo
+	local guest
+
+	for guest in a b; do
+		guest_run $guest "
+			cd /sys/class/net/${card[$1]}/statistics
+			awk -v guest=$guest -v queue=${virtio[${card[$1]}]}- '
+				FILENAME !~ /^.proc/ { print guest \".\" FILENAME, \$1 }
+				index(\$NF, queue) == 1 { print guest \".\" substr(\$NF, length(queue) + 1), \$2 }
+				/^Tcp: [0-9]/ { print guest \".retransmits\", \$13 }
+			' rx_packets rx_bytes tx_packets rx_dropped tx_dropped /proc/interrupts /proc/net/snmp" ||
+			return
+		echo
+	done
 }
 
 host_counters()
@@ -114,25 +123,24 @@ host_counters()
 	done
 }
 
-# measured CASE PATH COMMAND... - COMMAND sets $row, more members of the object
+# measured CASE PATH COMMAND... - COMMAND sets $row, more members of the object.
+# The cards were looked at before, and are again for what comes next.
 measured()
 {
-	local name=$1 path=$2 before=$guests_work/before after=$guests_work/after
+	local name=$1 path=$2 w=$guests_work
 	shift 2
 
-	card_counters a "${card[$path]}" >"$before" &&
-		card_counters b "${card[$path]}" >>"$before" || return
-	host_counters "$path" >>"$before"
+	host_counters "$path" >$w/host
 	"$@" || return
-	host_counters "$path" >"$after"
-	card_counters a "${card[$path]}" >>"$after" &&
-		card_counters b "${card[$path]}" >>"$after" || return
+	host_counters "$path" >$w/host.after
+	cards "$path" >$w/cards.after || return
 	printf 'bench: guests %s {"path": "%s"%s, "counters": {%s}}\n' "$name" "$path" "$row" \
 		"$(awk 'NR == FNR { was[$1] = $2; next }
 			$1 in was && $2 != was[$1] {
 				printf "%s\"%s\": %d", comma, $1, $2 - was[$1]
 				comma = ", "
-			}' "$before" "$after")"
+			}' <(cat $w/host $w/cards) <(cat $w/host.after $w/cards.after))"
+	mv $w/cards.after $w/cards
 }
 
 case_ping()
@@ -163,7 +171,8 @@ guests_path()
 	# It finds the way, and whoever may join the pair sees the two.
 	guest_run a "ping -q -c 5 -i 0.1 $address" >"$guests_work/ping" ||
 		{ cat "$guests_work/ping"; return 1; }
-	measured ping "$1" case_ping "$address" &&
+	cards "$1" >$guests_work/cards &&
+		measured ping "$1" case_ping "$address" &&
 		measured tcp "$1" case_tcp "$address" &&
 		measured pps-64 "$1" case_pps "$address" "${card[$1]}"
 }
@@ -203,8 +212,13 @@ guests()
 			[ $lost -le 3 ] && guest_kill a b && guests_begin || return
 			continue
 		fi
-		cat "$out"
-		[ $bad = 0 ] || rc=1
+		if [ $bad = 0 ]; then
+			cat "$out"
+		else
+			# Figures of all paths or of none.
+			grep -v '^bench: ' "$out"
+			rc=1
+		fi
 		round=$((round + 1))
 		echo "# round $round of $guests_rounds done after $SECONDS s"
 	done
