@@ -21,31 +21,84 @@ def number(x):
     return f"{x:.5f}"
 
 
-def table(figures, title, machine, prefixes, figure, lower=True, ratio=True):
-    """A row for each case, a column for each path."""
-    cases = [c for c in figures.cases(machine) if c.startswith(tuple(prefixes))]
-    rows = []
-    for case in cases:
-        row = [case]
-        for path in PATHS:
-            cell = number(figures.median(machine, case, path, figure))
-            spread = figures.spread(machine, case, path, figure)
-            times = figures.ratio(machine, case, path, figure, lower)
-            if cell != "-" and spread is not None:
-                cell += f" ±{100 * spread:.0f}%"
-            if ratio and path != PEER and times:
-                cell += f" ({times:.2f}x)"
-            row.append(cell)
-        if any(cell != "-" for cell in row[1:]):
-            rows.append(row)
+def cells(figures, key, figure, lower=True, ratio=True):
+    """What each path has to say; key is a machine and a case."""
+    row = []
+    for path in PATHS:
+        cell = number(figures.median(*key, path, figure))
+        spread = figures.spread(*key, path, figure)
+        times = figures.ratio(*key, path, figure, lower)
+        if cell != "-" and spread is not None:
+            cell += f" ±{100 * spread:.0f}%"
+        if ratio and path != PEER and times:
+            cell += f" ({times:.2f}x)"
+        row.append(cell)
+    return row
+
+
+def print_table(title, rows):
+    """Rows that begin with a name, and columns without figures left out."""
+    rows = [row for row in rows if any(cell != "-" for cell in row[1:])]
     if not rows:
         return
-    head = [""] + PATHS
-    rows.insert(0, head)
-    width = [max(len(row[i]) for row in rows) for i in range(len(head))]
+    rows.insert(0, [""] + PATHS)
+    seen = [i for i in range(len(rows[0])) if i == 0 or any(row[i] != "-" for row in rows[1:])]
+    width = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     print(f"\n{title}")
     for row in rows:
-        print("  " + "  ".join(cell.ljust(w) for cell, w in zip(row, width)).rstrip())
+        print("  " + "  ".join(row[i].ljust(width[i]) for i in seen).rstrip())
+
+
+def table(figures, title, machine, prefixes, figure, lower=True, ratio=True):
+    """A row for each case, a column for each path."""
+    print_table(title, [[case] + cells(figures, (machine, case), figure, lower, ratio)
+                        for case in figures.cases(machine) if case.startswith(tuple(prefixes))])
+
+
+# Of each case between real guests: figure, what it is, whether more is better.
+GUESTS = {
+    "tcp": ("one TCP stream", [
+        ("Mbit/s", "mbits_per_s", False),
+        ("host ms per MB", "host_ms_per_mb", True),
+        ("exits per MB", "exits_per_mb", True),
+        ("kicks per MB", "kicks_per_mb", True),
+        ("interrupts per MB", "interrupts_per_mb", True),
+        ("wake-ups of workers per MB", "wakeups_per_mb", True),
+        ("halts of guests per MB", "halts_per_mb", True),
+        ("bytes per frame", "bytes_per_frame", False),
+        ("retransmissions", "retransmits", None),
+    ]),
+    "pps-64": ("datagrams in frames of 64 bytes, as fast as pktgen can", [
+        ("delivered per second", "frames_per_s", False),
+        ("sent per second", "sent_per_s", False),
+        ("lost, %", "lost_percent", None),
+        ("host us per frame", "host_us_per_frame", True),
+        ("exits per frame", "exits_per_frame", True),
+        ("kicks per frame", "kicks_per_frame", True),
+        ("interrupts per frame", "interrupts_per_frame", True),
+        ("wake-ups of workers per frame", "wakeups_per_frame", True),
+    ]),
+    "ping": ("ping, 50 a second", [
+        ("median, us", "p50_us", True),
+        ("99 of 100, us", "p99_us", True),
+        ("host us per frame", "host_us_per_frame", True),
+        ("exits per frame", "exits_per_frame", True),
+        ("kicks per frame", "kicks_per_frame", True),
+        ("interrupts per frame", "interrupts_per_frame", True),
+        ("wake-ups of workers per frame", "wakeups_per_frame", True),
+    ]),
+}
+
+
+def guests(figures):
+    for case in figures.cases("guests"):
+        title, rows = GUESTS[case]
+        print_table(f"Real guests: {title}",
+                    [[name] + cells(figures, ("guests", case), figure, lower, lower is not None)
+                     for name, figure, lower in rows])
+        share = figures.median("guests", case, "direct", "direct_share")
+        if share is not None and share < 0.99:
+            print(f"  \"direct\" is NOT: only {100 * share:.0f} % went that way")
 
 
 def kicks_and_interrupts(run):
@@ -88,7 +141,7 @@ def bystander(figures):
 def drops(figures):
     """Places where frames were dropped, with the median count, where there are any."""
     rows = []
-    for machine in ("icount", "smp", "uml"):
+    for machine in ("icount", "smp", "guests", "uml"):
         for case in figures.cases(machine):
             for path in PATHS:
                 places = {}
@@ -147,6 +200,7 @@ def report(figures):
     usercopy(figures)
     goodput(figures)
     bystander(figures)
+    guests(figures)
     drops(figures)
 
 

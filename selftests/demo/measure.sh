@@ -2,7 +2,7 @@
 # shellcheck shell=bash
 #
 # Measuring a path between guests a and b: throughput, round trip, and what it
-# costs the host. Sourced by "inside", after guest.sh.
+# costs the host. Sourced by "inside", after guest.sh and traffic.sh.
 #
 #   measure PATH ADDRESS   one round; PATH is vhost, uplink or direct, ADDRESS
 #                          is that of guest b; prints a row
@@ -18,34 +18,13 @@ declare -A samples=()
 hz=$(getconf CLK_TCK)
 seconds=4
 
-host_ticks() { awk '/^cpu / { print $2 + $3 + $4 + $7 + $8 - $10 - $11 }' /proc/stat; }
-guest_exits() { cat /sys/kernel/debug/kvm/exits; }
-
-# median "NUMBER..." - of all the numbers; "-" if there are none
-median()
-{
-	tr ' ' '\n' <<<"$1" | grep . | sort -n | awk '
-		{ v[NR] = $1 }
-		END {
-			if (!NR)
-				print "-"
-			else
-				printf "%.4g\n", (v[int((NR + 1) / 2)] + v[int(NR / 2) + 1]) / 2
-		}'
-}
-
 # round_trip PATH ADDRESS - of each of some pings; sets $rtt
 round_trip()
 {
-	local out times
-
 	# The first ones do not count: they find the path.
-	out=$(guest_run a "ping -q -c 3 -i 0.1 $2 >/dev/null; ping -c 20 -i 0.1 $2") &&
-		times=$(grep -o 'time=[0-9.]*' <<<"$out" | cut -d= -f2 | tr '\n' ' ')
-	if [ -z "$times" ]; then
-		printf '%s\n' "$out"
-		return 1
-	fi
+	guest_run a "ping -q -c 3 -i 0.1 $2 >/dev/null"
+	traffic_ping a "$2" 20 0.1 || return
+	# shellcheck disable=SC2154 # set by it
 	samples[$1.rtt]+=" $times"
 	rtt=$(median "$times")
 }
@@ -53,25 +32,17 @@ round_trip()
 # traffic PATH ADDRESS - one TCP stream from a to b; sets $mbits, $cpu, $exits
 traffic()
 {
-	local ticks out row
+	local ticks mb
 
 	exits=$(guest_exits)
 	ticks=$(host_ticks)
-	out=$(guest_run -t 60 a "iperf3 --connect-timeout 10000 -c $2 -t $seconds -i 0 -f k")
+	traffic_tcp a "$2" $seconds || return
 	ticks=$(($(host_ticks) - ticks))
 	exits=$(($(guest_exits) - exits))
-	# [  5]   0.00-4.03   sec  64.0 MBytes  133000 Kbits/sec      receiver
-	row=$(awk -v hz="$hz" -v ticks="$ticks" -v exits="$exits" '
-		/receiver/ && $7 > 0 {
-			split($3, t, "-")
-			mb = $7 / 8000 * (t[2] - t[1])
-			printf "%.0f %.2f %.0f\n", $7 / 1000, ticks * 1000 / hz / mb, exits / mb
-		}' <<<"$out")
-	if [ -z "$row" ]; then
-		printf '%s\n' "$out"
-		return 1
-	fi
-	read -r mbits cpu exits <<<"$row"
+	read -r mbits cpu exits <<<"$(awk -v hz="$hz" -v ticks="$ticks" -v exits="$exits" \
+		-v mbits="$mbits" -v mb="$mb" 'BEGIN {
+			printf "%.0f %.2f %.0f\n", mbits, ticks * 1000 / hz / mb, exits / mb
+		}')"
 	samples[$1.mbits]+=" $mbits"
 	samples[$1.cpu]+=" $cpu"
 	samples[$1.exits]+=" $exits"

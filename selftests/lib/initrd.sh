@@ -84,7 +84,7 @@ guest_initrd_fill()
 		cp "$(command -v busybox)" root/bin/busybox &&
 		binary_into root iperf3 ping ethtool &&
 		cp "$IVSHM_TOP/selftests/vm/guest-init" root/init &&
-		modules_into root "$guest_kernel" virtio_pci virtio_net virtio_console virtio_balloon af_packet &&
+		modules_into root "$guest_kernel" virtio_pci virtio_net virtio_console virtio_balloon af_packet pktgen &&
 		tree_pack root initrd &&
 		rm -rf root
 }

@@ -274,12 +274,15 @@ guest_autopsy()
 # before the mark is ours.
 guest_expect()
 {
-	local dir=$guest_dir/$1 deadline=$2 id=$3 line held='' some=0 rc
+	local dir=$guest_dir/$1 deadline=$2 id=$3 line part='' held='' some=0 rc
 
 	exec {agent_fd}<>"$dir/agent.out"
 	while :; do
 		IFS= read -r -t 2 -u "$agent_fd" line
 		rc=$?
+		# A time-out in the middle of a line leaves what came of it.
+		line=$part$line part=''
+		[ $rc -eq 0 ] || part=$line
 		if [ $rc -eq 0 ]; then
 			case $line in
 			"__READY")
