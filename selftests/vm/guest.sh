@@ -342,6 +342,13 @@ guest_run()
 	# One command at a time per guest, whoever asks.
 	exec {lock}>"$guest_dir/$name/lock"
 	flock "$lock"
+	# Without a reader the pipe would be waited for, and that for ever.
+	if ! guest_alive "$name"; then
+		exec {lock}>&-
+		echo "# guest $name is gone" >&2
+		guest_log "$name" >&2
+		return 125
+	fi
 	printf 'run %s %s %s\n' "$id" "$limit" "$(printf '%s\n' "$*" | base64 -w0)" >"$guest_dir/$name/agent.in"
 	guest_expect "$name" $((SECONDS + limit + 30)) "$id"
 	rc=$?
