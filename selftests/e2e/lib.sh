@@ -40,8 +40,8 @@ mkdir -p "$work"
 # guests need more than a millisecond to come up with receive buffers.
 options=()
 case $IVSHM_VM_KERNEL in
-debug) full=0 size_mb=4 rounds=8 patience=60 udp_rate=200K few=1 options=(park-us 1000000) ;;
-*) full=1 size_mb=32 rounds=12 patience=20 udp_rate=1M few=20 ;;
+debug) full=0 tcp_s=5 size_mb=4 rounds=8 patience=60 udp_rate=200K few=1 options=(park-us 1000000) ;;
+*) full=1 tcp_s=1 size_mb=32 rounds=12 patience=20 udp_rate=1M few=20 ;;
 esac
 
 declare -A address=([a]=192.0.2.1 [b]=192.0.2.2 [c]=192.0.2.3 [far]=192.0.2.99 [host]=192.0.2.254)
@@ -252,7 +252,7 @@ tcp()
 }
 
 # tcp_both_ways A B, udp_both_ways A B - in both directions at once
-tcp_both_ways() { tcp "$1" "$2" -t 1 --bidir; }
+tcp_both_ways() { tcp "$1" "$2" -t "$tcp_s" --bidir; }
 
 # udp FROM TO ARGS... - as "tcp"; what comes must come in order
 udp()
