@@ -8,7 +8,7 @@
  * lock, what is copied was mapped in the same read section, and what the
  * decision was made by is delivered from a private copy.
  */
-#include <linux/etherdevice.h>
+#include <linux/if_ether.h>
 #include <linux/if_vlan.h>
 #include <linux/mm.h>
 #include <linux/slab.h>

@@ -180,6 +180,8 @@ void ivshm_uplink_look(struct ivshm_qp *qp)
 
 	rcu_read_lock();
 	isolated = qp->port ? ivshm_port_isolated(qp->port) : 0;
+	if (!isolated)
+		qp->isolating = 0;
 	/* A coupling made anew may come without its end having been seen. */
 	if (isolated && isolated != qp->isolated) {
 		now = ktime_get_ns();
@@ -192,8 +194,6 @@ void ivshm_uplink_look(struct ivshm_qp *qp)
 		else
 			isolated = 0;
 	}
-	if (!qp->port || !ivshm_port_isolated(qp->port))
-		qp->isolating = 0;
 	rcu_read_unlock();
 	qp->isolated = isolated;
 }
@@ -225,7 +225,11 @@ static int ivshm_uplink_read(struct ivshm_qp *qp, u32 i, struct iov_iter *to)
 	};
 	size_t len = iov_iter_count(to);
 
-	return sock->ops->recvmsg(sock, &msg, len, MSG_DONTWAIT | MSG_TRUNC) == len ? 0 : -EIO;
+	if (sock->ops->recvmsg(sock, &msg, len, MSG_DONTWAIT | MSG_TRUNC) == len)
+		return 0;
+	/* Not to be counted. */
+	qp->pull->len[i] = 0;
+	return -EIO;
 }
 
 /* Straight to the guest's buffers: up to @n frames in hand. Returns how many. */

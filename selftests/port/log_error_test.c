@@ -9,63 +9,9 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 
-#include "kselftest_harness.h"
-#include "env.h"
-#include "log.h"
+#include "log_fixture.h"
 
-#define TIMEOUT		120
 #define HOLE		0x7000000000ULL	/* no guest memory there */
-#define NR(a)		(sizeof(a) / sizeof(*(a)))
-
-static __u8 frame[GUEST_FRAME_MAX];
-static struct guest_frame got;
-
-FIXTURE(log) {
-	struct guest v, peer;
-	struct log log;
-};
-
-FIXTURE_SETUP(log)
-{
-	ASSERT_EQ(0, env_setup());
-	self->v.fd = -1;
-}
-
-static void down(struct __test_metadata *_metadata, FIXTURE_DATA(log) * self)
-{
-	EXPECT_EQ(0, guest_stop(&self->v));
-	EXPECT_EQ(0, self->v.faults);
-	guest_close(&self->v);
-	EXPECT_EQ(0, guest_stop(&self->peer));
-	EXPECT_EQ(0, self->peer.faults);
-	guest_close(&self->peer);
-	log_close(&self->log);
-}
-
-FIXTURE_TEARDOWN(log)
-{
-	if (self->v.fd >= 0)
-		down(_metadata, self);
-}
-
-/* Both guests up, coupled unless frames are to take the bridge. */
-static void up(struct __test_metadata *_metadata, FIXTURE_DATA(log) * self,
-	       struct guest_config c, bool coupled)
-{
-	ASSERT_EQ(0, log_up(&self->v, &self->peer, c, coupled));
-	ASSERT_EQ(0, log_open(&self->log, &self->v));
-}
-
-/* Stop the device and see that every change was told of. */
-#define EXPECT_LOGGED(least) do {						\
-	struct log_checked c__;							\
-										\
-	ASSERT_EQ(0, guest_stop(&self->v));					\
-	c__ = log_check(&self->log);							\
-	EXPECT_EQ(0, c__.missing);						\
-	EXPECT_EQ(0, c__.stray);						\
-	EXPECT_LE(least, c__.changed);						\
-} while (0)
 
 /*
  * A log that is not there: vhost-net writes on and forgets the mark.  Here the
