@@ -30,9 +30,9 @@ struct ivshm_tx_copy {
 	struct virtio_net_hdr_mrg_rxbuf hdr;
 };
 
-/* @off: the last frames were not for this. */
+/* @off: the last frames were not for this. @full: the receiver has no buffers. */
 struct ivshm_tx_fast {
-	bool off;
+	bool off, full;
 	struct ethhdr eth;
 	u32 nr;
 	u64 bytes;
@@ -166,6 +166,7 @@ static noinline bool ivshm_tx_fast_claim(struct ivshm_qp *qp, struct ivshm_qp *d
 	    ivshm_vring_begin(ring, ivshm_gmem_generation(dst->gm)))
 		return false;
 	n = ivshm_vring_pop_few(ring, fast->rx, n, true);
+	fast->full = !n && ivshm_vring_drained(ring);
 	for (i = 0; i < n; i++, rx++, copy++) {
 		/* The headers may differ in length: modulo 2^32, but at least @least. */
 		u32 len = fast->tx[i].len + more;
@@ -247,15 +248,20 @@ static noinline void ivshm_tx_fast_copy(const struct ivshm_qp *src, const struct
 	}
 }
 
-/* Deliver up to @n of the frames taken. Returns how many. */
+/*
+ * Deliver up to @n of the frames taken, or drop them, as ivshm_tx_park() does, if
+ * the receiver takes none for long.  Returns how many.
+ */
 static u32 ivshm_tx_fast_to(struct ivshm_qp *qp, struct ivshm_qp *dst,
-			    struct ivshm_tx_fast *fast, u32 n, u32 max)
+			    const struct ivshm_pair *pair, struct ivshm_tx_fast *fast,
+			    u32 n, u32 max)
 {
 	struct ivshm_vring *ring = &dst->vq[IVSHM_VQ_RX].ring;
 	bool csum = ivshm_uplink_features(dst) & NETIF_F_HW_CSUM;
 	bool wake = false, signal;
 
 	fast->nr = 0;
+	fast->full = false;
 	ivshm_gmem_read_lock2(qp->gm, dst->gm);
 	n = ivshm_tx_fast_sources(qp, fast, n, max, csum);
 	if (n) {
@@ -265,7 +271,10 @@ static u32 ivshm_tx_fast_to(struct ivshm_qp *qp, struct ivshm_qp *dst,
 	}
 	if (!fast->nr) {
 		ivshm_gmem_read_unlock2(qp->gm, dst->gm);
-		return 0;
+		if (!fast->full || !READ_ONCE(dst->rx_stalled))
+			return 0;
+		ivshm_qp_count_n(qp, IVSHM_A_STAT_DROP_FULL, n);
+		return n;
 	}
 	ivshm_tx_fast_copy(qp, dst, fast);
 	if (READ_ONCE(dst->rx_stalled))
@@ -280,6 +289,7 @@ static u32 ivshm_tx_fast_to(struct ivshm_qp *qp, struct ivshm_qp *dst,
 		ivshm_qp_interrupt(dst, IVSHM_VQ_RX);
 	spin_unlock(&dst->rx_lock);
 	trace_ivshm_deliver(qp, dst, fast->nr, fast->bytes);
+	ivshm_tx_count_direct(qp, dst, pair, fast->nr, fast->bytes, true);
 	if (wake)
 		ivshm_qp_wake_waiters(dst);
 	return fast->nr;
@@ -307,9 +317,7 @@ u32 ivshm_tx_fast(struct ivshm_qp *qp)
 		dst = rcu_dereference(d.dst->qp);
 	if (dst && dst != qp) {
 		max = min_t(u32, max, IVSHM_FRAME_MAX) + qp->hdr_len;
-		done = ivshm_tx_fast_to(qp, dst, fast, n, max);
-		if (done)
-			ivshm_tx_count_direct(qp, dst, d.pair, done, fast->bytes, true);
+		done = ivshm_tx_fast_to(qp, dst, d.pair, fast, n, max);
 	}
 	rcu_read_unlock();
 	fast->off = !max;

@@ -502,6 +502,68 @@ static void garbage(struct kunit *test)
 	KUNIT_EXPECT_LT(test, taken, 18000);
 }
 
+/* A descriptor of a short chain, most of them as they should be. */
+static u16 few_flags(u32 n)
+{
+	static const u16 flags[] = { D_NEXT, D_NEXT, D_NEXT, 0, 0, D_WRITE, D_NEXT | D_WRITE,
+				     D_INDIRECT };
+
+	return flags[n % ARRAY_SIZE(flags)];
+}
+
+/* What is taken in short is what is taken in full. */
+static void few_agrees(struct kunit *test)
+{
+	struct mock_ring *r = ring(test, 8, ALL_FEATURES, 0);
+	static const u32 lens[] = { 16, 32, 48, 64, 17, 31, 33, 63, 65, 79, 80, 0 };
+	u32 i, j, n, taken = 0, tables = 0, state = 7;
+	struct ivshm_vring_few few;
+
+	for (i = 0; i < 20000; i++) {
+		u16 flags = i & 1 ? D_WRITE : 0;
+
+		for (j = 0; j < 6; j++) {
+			n = random_next(&state);
+			mock_write_desc(&r->m, MOCK_TABLE + 16 * j, 0x1000 * (j + 1),
+					n >> 8 & 15 ? 10 + j : 0, few_flags(n >> 16),
+					n & 0x10 ? j + 1 : n % 8);
+		}
+		for (j = 0; j < 8; j++) {
+			n = random_next(&state);
+			mock_desc(&r->m, j, 0x1000 * j, n >> 8 & 15 ? 20 + j : 0,
+				  few_flags(n >> 16) | flags, n % 9);
+		}
+		n = random_next(&state);
+		if (n & 1)
+			mock_desc(&r->m, 0, MOCK_TABLE, lens[(n >> 8) % ARRAY_SIZE(lens)],
+				  D_INDIRECT, 0);
+		mock_offer(&r->m, 0);
+
+		n = ivshm_vring_pop_few(&r->vr, &few, 1, flags);
+		ivshm_vring_unpop(&r->vr, n);
+		if (mock_ring_pop(r)) {
+			KUNIT_ASSERT_EQ(test, n, 0);
+			mock_ring_start(r, random_next(&state));
+			continue;
+		}
+		mock_ring_push(r, r->chain.head, 0);
+		if (!n)
+			continue;
+		KUNIT_ASSERT_EQ(test, few.nr, flags ? r->chain.nr_in : r->chain.nr_out);
+		KUNIT_ASSERT_EQ(test, flags ? r->chain.nr_out : r->chain.nr_in, 0);
+		KUNIT_ASSERT_EQ(test, few.len, flags ? r->chain.in_len : r->chain.out_len);
+		for (j = 0; j < few.nr; j++) {
+			KUNIT_ASSERT_EQ(test, few.seg[j].addr, r->segs[j].addr);
+			KUNIT_ASSERT_EQ(test, few.seg[j].len, r->segs[j].len);
+		}
+		taken++;
+		/* Where the table's are. */
+		tables += few.seg[0].addr == 0x1000;
+	}
+	KUNIT_EXPECT_GT(test, taken, 2000);
+	KUNIT_EXPECT_GT(test, tables, 200);
+}
+
 static struct kunit_case vring_hostile_test_cases[] = {
 	KUNIT_CASE(zero_chains),
 	KUNIT_CASE(loops),
@@ -517,6 +579,7 @@ static struct kunit_case vring_hostile_test_cases[] = {
 	KUNIT_CASE(stays_broken),
 	KUNIT_CASE(used_rewritten),
 	KUNIT_CASE(garbage),
+	KUNIT_CASE(few_agrees),
 	{ }
 };
 

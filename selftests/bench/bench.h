@@ -137,10 +137,18 @@ void probes_on(void);
 void probes_off(void);
 void probes_print(__u64 frames, __u64 bytes, const struct snap *a, const struct snap *b);
 
-/* stream.c, rounds.c, pingpong.c, usercopy.c */
+/* Before anything of it is used. */
+void trace_mount(void);
+/* A file of tracefs, relative to its top: @text is appended. */
+void trace_put(const char *path, const char *text);
+FILE *trace_open(const char *path);
+void trace_clear(void);
+
+/* stream.c, rounds.c, pingpong.c, idle.c, usercopy.c */
 void stream_run(void);
 void rounds_run(void);
 void pingpong_run(void);
+void idle_run(void);
 void usercopy_run(void);
 
 #endif /* BENCH_H */

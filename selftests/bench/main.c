@@ -27,7 +27,7 @@ static const char usage[] =
 "PATH is direct or uplink (/dev/ivshm-net), bridge, macvtap or ovs\n"
 "(/dev/vhost-net). usercopy needs none of this.\n"
 "\n"
-"  --mode stream|rounds|pingpong  (default stream)\n"
+"  --mode stream|rounds|pingpong|idle  (default stream)\n"
 "  --size N      bytes of a frame, without a virtio header (64); 64294 is what\n"
 "                Linux sends at most with TSO: 44 segments\n"
 "  --batch N     frames that a guest posts before it tells (64)\n"
@@ -149,7 +149,8 @@ int main(int argc, char **argv)
 	check();
 	run = !strcmp(opt.mode, "stream") ? stream_run :
 	      !strcmp(opt.mode, "rounds") ? rounds_run :
-	      !strcmp(opt.mode, "pingpong") ? pingpong_run : NULL;
+	      !strcmp(opt.mode, "pingpong") ? pingpong_run :
+	      !strcmp(opt.mode, "idle") ? idle_run : NULL;
 	if (!run)
 		die("no mode \"%s\"", opt.mode);
 	/* A stream's acknowledgments are short, and so are the receivers' buffers. */

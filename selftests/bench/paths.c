@@ -118,12 +118,16 @@ static void vm_start(struct vm *vm)
 
 static void couple(void)
 {
+	struct ctl_options options = CTL_DEFAULTS;
 	const char *n[PORTS_MAX] = {};
 	int i, err;
 
+	/* As soon as it can be, see idle.c. */
+	if (!strcmp(opt.mode, "idle"))
+		options.idle = 1;
 	for (i = 0; i < opt.ports; i++)
 		n[i] = vms[i].dev;
-	err = ctl_couple("bench", IVSHM_COUPLING_DYNAMIC, NULL, n[0], n[1], n[2], n[3], n[4],
+	err = ctl_couple("bench", IVSHM_COUPLING_DYNAMIC, &options, n[0], n[1], n[2], n[3], n[4],
 			 n[5], n[6], n[7], n[8], n[9], n[10], n[11], n[12], n[13], n[14],
 			 n[15], NULL);
 	if (err)

@@ -56,9 +56,33 @@ static void put_mode(const char *path, const char *text, int mode)
 	close(fd);
 }
 
-static void put(const char *path, const char *text)
+void trace_put(const char *path, const char *text)
 {
 	put_mode(path, text, O_APPEND);
+}
+
+FILE *trace_open(const char *path)
+{
+	char full[200];
+	FILE *f;
+
+	snprintf(full, sizeof(full), TRACING "/%s", path);
+	f = fopen(full, "re");
+	if (!f)
+		die("%s cannot be read", full);
+	return f;
+}
+
+void trace_clear(void)
+{
+	put_mode("trace", "\n", O_TRUNC);
+}
+
+void trace_mount(void)
+{
+	/* That of the machine is hidden by the namespace's own /sys. */
+	if (access(TRACING "/kprobe_events", W_OK))
+		mount("tracefs", TRACING, "tracefs", 0, NULL);
 }
 
 void probes_on(void)
@@ -66,30 +90,24 @@ void probes_on(void)
 	unsigned int i;
 	char path[100];
 
-	/* That of the machine is hidden by the namespace's own /sys. */
-	if (access(TRACING "/kprobe_events", W_OK))
-		mount("tracefs", TRACING, "tracefs", 0, NULL);
+	trace_mount();
 	for (i = 0; i < ARRAY_SIZE(skbs); i++)
-		put("kprobe_events", skbs[i].probe);
+		trace_put("kprobe_events", skbs[i].probe);
 	for (i = 0; i < ARRAY_SIZE(copies); i++) {
-		put("kprobe_events", copies[i].probe);
+		trace_put("kprobe_events", copies[i].probe);
 		snprintf(path, sizeof(path), "events/bench/%s/trigger", copies[i].name);
-		put(path, HIST);
+		trace_put(path, HIST);
 	}
-	put("events/bench/enable", "1");
+	trace_put("events/bench/enable", "1");
 }
 
 /* The sum of @field over the lines of a file, @before it a word of each line. */
 static __u64 sum(const char *path, const char *before, const char *field)
 {
 	unsigned long long all = 0;
-	char full[200], line[300];
-	FILE *f;
+	FILE *f = trace_open(path);
+	char line[300];
 
-	snprintf(full, sizeof(full), TRACING "/%s", path);
-	f = fopen(full, "re");
-	if (!f)
-		die("%s cannot be read", full);
 	while (fgets(line, sizeof(line), f)) {
 		char *at = strstr(line, before);
 
@@ -107,10 +125,10 @@ static void probes_remove(void)
 	char path[100];
 	unsigned int i;
 
-	put("events/bench/enable", "0");
+	trace_put("events/bench/enable", "0");
 	for (i = 0; i < ARRAY_SIZE(copies); i++) {
 		snprintf(path, sizeof(path), "events/bench/%s/trigger", copies[i].name);
-		put(path, "!" HIST);
+		trace_put(path, "!" HIST);
 	}
 	put_mode("kprobe_events", "\n", O_TRUNC);
 }

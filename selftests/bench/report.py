@@ -198,6 +198,8 @@ def report(figures):
     table(figures, "Run time of workers per frame, native, ns (batches of 64; TSO: 8)", "uml",
           ["size-", "pingpong"], "worker_ns_per_frame")
     usercopy(figures)
+    table(figures, "Idle for ten seconds: wake-ups per second", "smp", ["idle"],
+          "wakeups_per_s", ratio=False)
     goodput(figures)
     bystander(figures)
     guests(figures)
