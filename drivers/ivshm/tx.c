@@ -4,6 +4,7 @@
 #include <linux/mm.h>
 #include <linux/sched/clock.h>
 #include <linux/sched/signal.h>
+#include <linux/sched/stat.h>
 #include <linux/slab.h>
 
 #include "qp.h"
@@ -236,8 +237,9 @@ static bool ivshm_tx_poll(struct ivshm_qp *qp)
 	if (!us || qp->nr_parked)
 		return false;
 	end = local_clock() + us * NSEC_PER_USEC;
-	while (!found && !need_resched() && !READ_ONCE(qp->worker.pending) &&
-	       !signal_pending(current) && local_clock() < end) {
+	while (!found && single_task_running() && !need_resched() &&
+	       !READ_ONCE(qp->worker.pending) && !signal_pending(current) &&
+	       local_clock() < end) {
 		cpu_relax();
 		/* For moments: invalidations are not to wait for the guest. */
 		ivshm_gmem_read_lock(qp->gm);
