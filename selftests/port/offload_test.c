@@ -3,20 +3,15 @@
  * Two guests that took different offloads: what the receiver cannot take is
  * checksummed and segmented for it, and every byte is still there.
  */
-#include <arpa/inet.h>
 #include <errno.h>
 #include <linux/if_ether.h>
-#include <netinet/ip.h>
-#include <netinet/ip6.h>
-#include <netinet/tcp.h>
-#include <netinet/udp.h>
-
 #include <linux/if_tun.h>
 #include <sys/ioctl.h>
 
 #include "kselftest_harness.h"
 #include "env.h"
 #include "guest.h"
+#include "packet.h"
 
 #define TIMEOUT	120
 #define PAYLOAD	9000
@@ -75,145 +70,34 @@ FIXTURE_TEARDOWN(offload)
 	guest_close(&self->b);
 }
 
-static __u32 add(__u32 sum, const void *p, __u32 len)
-{
-	const __u8 *b = p;
-
-	for (; len > 1; b += 2, len -= 2)
-		sum += b[0] << 8 | b[1];
-	if (len)
-		sum += b[0] << 8;
-	return sum;
-}
-
-static __u16 fold(__u32 sum)
-{
-	while (sum >> 16)
-		sum = (sum & 0xffff) + (sum >> 16);
-	return sum;
-}
-
-/* Sum of the pseudo header of the packet behind the Ethernet header. */
-static __u32 pseudo(const __u8 *ip, bool v6, __u8 proto, __u32 len)
-{
-	__u32 sum = v6 ? add(0, ip + 8, 32) : add(0, ip + 12, 8);
-
-	return sum + proto + (len >> 16) + (len & 0xffff);
-}
-
-static __u8 byte(__u32 at)
-{
-	return at * 7 + (at >> 8);
-}
-
-/* A packet with @len bytes of payload, checksum left to the device. */
-static __u32 packet(struct guest *from, struct guest *to, bool v6, __u8 proto,
-		    __u32 len, struct virtio_net_hdr *h)
-{
-	__u32 ipl = v6 ? 40 : 20, tl = proto == IPPROTO_TCP ? 20 : 8, i;
-	struct ethhdr *eth = (struct ethhdr *)frame;
-	__u8 *ip = frame + ETH_HLEN, *th = ip + ipl;
-	__u16 sum;
-
-	memset(frame, 0, ETH_HLEN + ipl + tl);
-	memcpy(eth->h_dest, to->mac, 6);
-	memcpy(eth->h_source, from->mac, 6);
-	eth->h_proto = htons(v6 ? ETH_P_IPV6 : ETH_P_IP);
-	if (v6) {
-		struct ip6_hdr *ip6 = (struct ip6_hdr *)ip;
-
-		ip6->ip6_flow = htonl(6u << 28);
-		ip6->ip6_plen = htons(tl + len);
-		ip6->ip6_nxt = proto;
-		ip6->ip6_hlim = 64;
-		memset(&ip6->ip6_src, 0xfd, 16);
-		memset(&ip6->ip6_dst, 0xfc, 16);
-	} else {
-		struct iphdr *ip4 = (struct iphdr *)ip;
-
-		ip4->version = 4;
-		ip4->ihl = 5;
-		ip4->tot_len = htons(ipl + tl + len);
-		ip4->id = htons(1000);
-		ip4->ttl = 64;
-		ip4->protocol = proto;
-		ip4->saddr = htonl(0x0a000001);
-		ip4->daddr = htonl(0x0a000002);
-		ip4->check = htons(~fold(add(0, ip, 20)));
-	}
-	sum = htons(fold(pseudo(ip, v6, proto, tl + len)));
-	if (proto == IPPROTO_TCP) {
-		struct tcphdr *tcp = (struct tcphdr *)th;
-
-		tcp->source = htons(1);
-		tcp->dest = htons(2);
-		tcp->seq = htonl(5000);
-		tcp->doff = 5;
-		tcp->ack = 1;
-		tcp->psh = 1;
-		tcp->fin = 1;
-		tcp->check = sum;
-		h->csum_offset = offsetof(struct tcphdr, check);
-	} else {
-		struct udphdr *udp = (struct udphdr *)th;
-
-		udp->source = htons(1);
-		udp->dest = htons(2);
-		udp->len = htons(tl + len);
-		udp->check = sum;
-		h->csum_offset = offsetof(struct udphdr, check);
-	}
-	for (i = 0; i < len; i++)
-		th[tl + i] = byte(i);
-	h->flags = VIRTIO_NET_HDR_F_NEEDS_CSUM;
-	h->csum_start = ETH_HLEN + ipl;
-	return ETH_HLEN + ipl + tl + len;
-}
-
 /* A frame that somebody could take without any offload; its payload's length. */
-static __u32 expect_plain(struct __test_metadata *_metadata, bool v6, __u8 proto,
-			  __u32 at)
+static __u32 expect_plain(struct __test_metadata *_metadata, const struct packet *p, __u32 at)
 {
-	__u32 ipl = v6 ? 40 : 20, tl = proto == IPPROTO_TCP ? 20 : 8, len, i;
-	const __u8 *ip = got.data + ETH_HLEN, *th = ip + ipl;
+	int len = packet_check(p, got.data, got.len, at, false, &got.hdr.hdr);
 
 	EXPECT_EQ(0, got.hdr.hdr.flags);
 	EXPECT_EQ(0, got.hdr.hdr.gso_type);
 	EXPECT_EQ(0, memcmp(got.data, frame, ETH_HLEN));
-	ASSERT_LT(ETH_HLEN + ipl + tl, got.len);
-	len = got.len - ETH_HLEN - ipl - tl;
-	if (v6) {
-		EXPECT_EQ(tl + len, ntohs(((struct ip6_hdr *)ip)->ip6_plen));
-	} else {
-		EXPECT_EQ(ipl + tl + len, ntohs(((struct iphdr *)ip)->tot_len));
-		EXPECT_EQ(0xffff, fold(add(0, ip, 20)));
-	}
-	EXPECT_EQ(0xffff, fold(add(pseudo(ip, v6, proto, tl + len), th, tl + len)))
-		TH_LOG("checksum of the frame at %u", at);
-	if (proto == IPPROTO_TCP) {
-		EXPECT_EQ(5000 + at, ntohl(((struct tcphdr *)th)->seq));
-	}
-	for (i = 0; i < len && th[tl + i] == byte(at + i); i++)
-		;
-	EXPECT_EQ(len, i)
-		TH_LOG("payload at %u", at + i);
+	ASSERT_LT(0, len)
+		TH_LOG("of the frame at %u", at);
 	return len;
 }
 
 static void checksum(struct __test_metadata *_metadata, FIXTURE_DATA(offload) * self,
 		     const FIXTURE_VARIANT(offload) * variant, bool v6, __u8 proto)
 {
-	__u32 size, len;
+	struct packet p = { .v6 = v6, .proto = proto };
+	__u32 len;
 
-	for (size = 1; size < 1400; size += 131) {
+	for (p.payload = 1; p.payload < 1400; p.payload += 131) {
 		struct virtio_net_hdr_mrg_rxbuf h = {};
 
-		len = packet(&self->a, &self->b, v6, proto, size, &h.hdr);
+		len = packet_make(&p, frame, self->b.mac, self->a.mac, &h.hdr);
 		ASSERT_EQ(0, guest_send(&self->a, &h, frame, len));
 		ASSERT_EQ(1, guest_recv(&self->b, &got, 5000));
 		ASSERT_EQ(len, got.len);
 		if (!variant->takes) {
-			EXPECT_EQ(size, expect_plain(_metadata, v6, proto, 0));
+			EXPECT_EQ(p.payload, expect_plain(_metadata, &p, 0));
 			continue;
 		}
 		EXPECT_EQ(0, memcmp(frame, got.data, len));
@@ -255,17 +139,17 @@ TEST_F_TIMEOUT(offload, segments, TIMEOUT)
 	unsigned int round;
 
 	for (round = 0; round < 8; round++) {
-		bool v6 = round & 1, ecn = round & 2;
-		__u32 payload = round & 4 ? PAYLOAD : MSS + 1, len, at, n = 0;
+		struct packet p = {
+			.v6 = round & 1, .ecn = round & 2, .proto = IPPROTO_TCP, .mss = MSS,
+			.payload = round & 4 ? PAYLOAD : MSS + 1,
+		};
 		struct virtio_net_hdr_mrg_rxbuf h = {};
+		__u32 len, at, n = 0;
 
-		len = packet(&self->a, &self->b, v6, IPPROTO_TCP, payload, &h.hdr);
-		h.hdr.gso_type = v6 ? VIRTIO_NET_HDR_GSO_TCPV6 : VIRTIO_NET_HDR_GSO_TCPV4;
-		if (ecn)
-			h.hdr.gso_type |= VIRTIO_NET_HDR_GSO_ECN;
-		h.hdr.gso_size = MSS;
+		len = packet_make(&p, frame, self->b.mac, self->a.mac, &h.hdr);
 		/* Only a hint, and guests are known to leave it. */
-		h.hdr.hdr_len = round & 4 ? 0 : len - payload;
+		if (round & 4)
+			h.hdr.hdr_len = 0;
 		ASSERT_EQ(0, guest_send(&self->a, &h, frame, len));
 		if (variant->takes) {
 			ASSERT_EQ(1, guest_recv(&self->b, &got, 5000));
@@ -274,24 +158,19 @@ TEST_F_TIMEOUT(offload, segments, TIMEOUT)
 			EXPECT_EQ(h.hdr.gso_type, got.hdr.hdr.gso_type);
 			EXPECT_EQ(MSS, got.hdr.hdr.gso_size);
 			EXPECT_EQ(h.hdr.csum_start, got.hdr.hdr.csum_start);
-			EXPECT_EQ(len - payload, got.hdr.hdr.hdr_len);
+			EXPECT_EQ(packet_headers(&p), got.hdr.hdr.hdr_len);
 			continue;
 		}
-		for (at = 0; at < payload; n++) {
-			const struct tcphdr *tcp;
+		for (at = 0; at < p.payload; n++) {
 			__u32 part;
 
 			ASSERT_EQ(1, guest_recv(&self->b, &got, 5000))
-				TH_LOG("%u of %u bytes came", at, payload);
-			part = expect_plain(_metadata, v6, IPPROTO_TCP, at);
+				TH_LOG("%u of %u bytes came", at, p.payload);
+			part = expect_plain(_metadata, &p, at);
 			ASSERT_GE(MSS, part);
 			at += part;
-			tcp = (struct tcphdr *)(got.data + ETH_HLEN + (v6 ? 40 : 20));
-			EXPECT_EQ(at == payload, !!tcp->fin);
-			EXPECT_EQ(at == payload, !!tcp->psh);
 		}
-		EXPECT_EQ(payload, at);
-		EXPECT_EQ((payload + MSS - 1) / MSS, n);
+		EXPECT_EQ((p.payload + MSS - 1) / MSS, n);
 	}
 	EXPECT_EQ(0, guest_silent(&self->b, 50));
 	EXPECT_EQ(0, ctl_stat("tap0", IVSHM_A_STAT_DROP_OFFLOAD));
@@ -305,13 +184,14 @@ TEST_F_TIMEOUT(offload, udp_fragments, TIMEOUT)
 {
 	bool dropped = variant->type == IVSHM_COUPLING_STATIC;
 	__u64 uplink = ctl_stat("tap0", IVSHM_A_STAT_TX_UPLINK_FRAMES);
+	struct packet p = { .proto = IPPROTO_UDP, .payload = 4000 };
 	struct virtio_net_hdr_mrg_rxbuf h = {};
 	__u32 len, n = 0;
 
-	len = packet(&self->a, &self->b, false, IPPROTO_UDP, 4000, &h.hdr);
+	len = packet_make(&p, frame, self->b.mac, self->a.mac, &h.hdr);
 	h.hdr.gso_type = VIRTIO_NET_HDR_GSO_UDP;
 	h.hdr.gso_size = 1480;
-	h.hdr.hdr_len = ETH_HLEN + 20 + 8;
+	h.hdr.hdr_len = packet_headers(&p);
 	ASSERT_EQ(0, guest_send(&self->a, &h, frame, len));
 	ASSERT_EQ(0, guest_tx_drain(&self->a, 5000));
 	while (guest_recv(&self->b, &got, n ? 200 : 1000) == 1) {
@@ -330,12 +210,13 @@ TEST_F_TIMEOUT(offload, order, TIMEOUT)
 	__u32 i, len, flow, seq;
 
 	for (i = 0; i < 60; i++) {
+		struct packet p = { .proto = IPPROTO_UDP, .payload = 300 + i };
 		struct virtio_net_hdr_mrg_rxbuf h = {};
 		__u32 piece = self->a.hdr_len;
 
 		len = 200;
 		if (i % 3 == 2)
-			len = packet(&self->a, &self->b, false, IPPROTO_UDP, 300 + i, &h.hdr);
+			len = packet_make(&p, frame, self->b.mac, self->a.mac, &h.hdr);
 		else
 			frame_make(frame, len, self->b.mac, self->a.mac, 1, i);
 		while (guest_send_pieces(&self->a, &h, frame, len, &piece, 1,
@@ -351,7 +232,7 @@ TEST_F_TIMEOUT(offload, order, TIMEOUT)
 			for (j = i - 29; j <= i; j++) {
 				ASSERT_EQ(1, guest_recv(&self->b, &got, 5000));
 				if (j % 3 == 2) {
-					EXPECT_EQ(14 + 28 + 300 + j, got.len);
+					EXPECT_EQ(packet_headers(&p) + 300 + j, got.len);
 					continue;
 				}
 				ASSERT_EQ(0, frame_check(got.data, got.len, &flow, &seq));
