@@ -165,7 +165,7 @@ static long ivshm_net_set_backend(struct ivshm_qp *qp, u32 index, int fd)
 		ivshm_backend_stop(qp, index, IVSHM_REASON_NOT_RUNNING);
 		return 0;
 	}
-	if (!vq->addr_set || !ivshm_vq_access_ok(vq, &vq->addr) ||
+	if (!qp->has_table || !vq->addr_set || !ivshm_vq_access_ok(vq, &vq->addr) ||
 	    !ivshm_vq_log_ok(vq, qp->log_base))
 		return -EFAULT;
 	file = fget(fd);
@@ -250,8 +250,10 @@ static long ivshm_net_set_mem_table(struct ivshm_qp *qp, struct vhost_memory __u
 		goto free;
 	ivshm_qp_hold(qp);
 	err = ivshm_gmem_set_table(qp->gm, regions, mem.nregions);
-	if (!err)
+	if (!err) {
 		qp->log_need = need;
+		qp->has_table = true;
+	}
 	ivshm_qp_go(qp);
 free:
 	kvfree(regions);
@@ -291,6 +293,8 @@ static void ivshm_qp_reset(struct ivshm_qp *qp)
 	qp->log_ctx = NULL;
 	qp->log_base = 0;
 	qp->log_need = 0;
+	/* As with vhost-net, the next owner begins with an empty one. */
+	qp->has_table = true;
 	qp->tap_held = false;
 	qp->tap_copied = false;
 	WRITE_ONCE(qp->tap_done, qp->tap_in);

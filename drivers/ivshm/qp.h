@@ -225,6 +225,7 @@ struct ivshm_pull;
  * @mutex:	serialises ioctls
  * @owner:	the VMM's address space, identity only; NULL without owner
  * @gm:		mirror of it
+ * @has_table:	the VMM told where the guest's memory is; under @mutex
  * @features:	acknowledged by the guest
  * @hdr_len:	bytes of the vnet header in front of each frame
  * @sock_hdr:	the tap speaks vnet headers of that size too
@@ -282,6 +283,7 @@ struct ivshm_qp {
 	struct mutex mutex;		/* ioctls */
 	struct mm_struct *owner;
 	struct ivshm_gmem *gm;
+	bool has_table;
 	u64 features;
 	u32 hdr_len;
 	u32 sock_hdr;

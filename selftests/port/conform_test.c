@@ -280,17 +280,32 @@ TEST_F_TIMEOUT(conform, stop_always, TIMEOUT)
 	}
 }
 
+/* No queue starts before the memory is known, be it that there is none. */
 TEST_F_TIMEOUT(conform, no_table, TIMEOUT)
 {
-	unsigned int i, q;
+	struct vhost_vring_file none = { .fd = 1000 };
+	struct vhost_memory empty = {};
+	unsigned int i, q, round;
 
 	open_both(_metadata, self, (struct guest_config){}, true);
-	for (i = 0; i < 2; i++) {
+	for (round = 0; round < 3; round++) {
+		for (i = 0; i < 2; i++) {
+			for (q = 0; q < GUEST_QUEUES; q++)
+				ASSERT_EQ(0, guest_set_ring(&self->g[i], q));
+		}
+		/* Looked at before the descriptor is. */
+		CALL(round ? ENOTSOCK : EFAULT, round ? ENOTSOCK : EFAULT,
+		     VHOST_NET_SET_BACKEND, &none);
 		for (q = 0; q < GUEST_QUEUES; q++)
-			ASSERT_EQ(0, guest_set_ring(&self->g[i], q));
+			backend_both(_metadata, self, round ? 0 : EFAULT, round ? 0 : EFAULT, q);
+		if (!round) {
+			CALL(0, 0, VHOST_SET_MEM_TABLE, &empty);
+			continue;
+		}
+		/* The next owner has an empty one. */
+		CALL(0, 0, VHOST_RESET_OWNER, NULL);
+		CALL(0, 0, VHOST_SET_OWNER, NULL);
 	}
-	backend_both(_metadata, self, 0, EFAULT, GUEST_RX);
-	backend_both(_metadata, self, 0, EFAULT, GUEST_TX);
 }
 
 TEST_F_TIMEOUT(conform, descriptor_table, TIMEOUT)
