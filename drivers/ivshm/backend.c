@@ -31,10 +31,7 @@ static void ivshm_poll_kick_tx(struct ivshm_qp *qp, __poll_t events)
 static void ivshm_poll_kick_rx(struct ivshm_qp *qp, __poll_t events)
 {
 	ivshm_qp_count(qp, IVSHM_A_STAT_KICKS_RX);
-	/* Pairs with ivshm_deliver_want(): the guest changed the ring before. */
-	if (READ_ONCE(qp->rx_want))
-		ivshm_worker_wake(&qp->worker, IVSHM_WORK_RX);
-	ivshm_qp_wake_waiters(qp);
+	ivshm_qp_tell_buffers(qp);
 }
 
 static void ivshm_poll_tap(struct ivshm_qp *qp, __poll_t events)

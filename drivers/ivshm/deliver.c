@@ -446,7 +446,7 @@ u32 ivshm_deliver(struct ivshm_qp *src, struct ivshm_qp *dst,
 	trace_ivshm_deliver(src, dst, s->nr_plans, s->bytes);
 out:
 	if (wake)
-		ivshm_qp_wake_waiters(dst);
+		ivshm_qp_tell_buffers(dst);
 	if (*why == IVSHM_DELIVER_BROKEN)
 		ivshm_qp_report(dst, IVSHM_VQ_RX);
 	if (s->look_again)

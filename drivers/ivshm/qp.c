@@ -206,6 +206,14 @@ void ivshm_qp_wake_waiters(struct ivshm_qp *qp)
 	spin_unlock_irqrestore(&qp->wait_lock, flags);
 }
 
+void ivshm_qp_tell_buffers(struct ivshm_qp *qp)
+{
+	/* Pairs with ivshm_deliver_want(): the ring was changed before. */
+	if (READ_ONCE(qp->rx_want))
+		ivshm_worker_wake(&qp->worker, IVSHM_WORK_RX);
+	ivshm_qp_wake_waiters(qp);
+}
+
 void ivshm_qp_hold(struct ivshm_qp *qp)
 {
 	lockdep_assert_held(&qp->mutex);

@@ -385,6 +385,11 @@ void ivshm_qp_logged(struct ivshm_qp *qp);
 void ivshm_qp_tell_logged(struct ivshm_qp *qp);
 /* Wake the senders that wait for @qp. Any context. */
 void ivshm_qp_wake_waiters(struct ivshm_qp *qp);
+/*
+ * There are, or were, new receive buffers: wake those senders, and @qp's worker
+ * if it waits. Any context, while the queue is watched or @qp is open under RCU.
+ */
+void ivshm_qp_tell_buffers(struct ivshm_qp *qp);
 
 /*
  * No delivery into @qp and no work of its worker is under way, or begins,

@@ -291,7 +291,7 @@ static u32 ivshm_tx_fast_to(struct ivshm_qp *qp, struct ivshm_qp *dst,
 	trace_ivshm_deliver(qp, dst, fast->nr, fast->bytes);
 	ivshm_tx_count_direct(qp, dst, pair, fast->nr, fast->bytes, true);
 	if (wake)
-		ivshm_qp_wake_waiters(dst);
+		ivshm_qp_tell_buffers(dst);
 	return fast->nr;
 }
 

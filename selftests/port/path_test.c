@@ -410,6 +410,63 @@ TEST_F_TIMEOUT(path, spurious_kicks, TIMEOUT)
 	EXPECT_EQ(0, guest_silent(b, 20));
 }
 
+/*
+ * A frame from the tap waits for buffers. They come, and before the guest looks
+ * whether to notify of them, a direct frame takes one: nobody wants to be notified
+ * any more, and still the other frame is not forgotten.
+ */
+TEST(held_frame)
+{
+	struct guest_config ca = { .tap = "tap0", .bridge = "br0" };
+	struct guest_config cb = {
+		.tap = "tap1", .bridge = "br0", .features = F_MODERN | F_MRG, .num = { 16 },
+	};
+	const __u32 len = 2000;
+	struct guest_ring *r;
+	struct guest_frame f;
+	struct guest a, b;
+	__u8 frame[200];
+	int round, i;
+	__u64 end;
+
+	ASSERT_EQ(0, env_setup());
+	ASSERT_EQ(0, guest_up(&a, &ca));
+	ASSERT_EQ(0, guest_up(&b, &cb));
+	ASSERT_EQ(0, guest_pass(&b, &a, 100, 0));
+	ASSERT_EQ(0, ctl_couple("lan0", IVSHM_COUPLING_DYNAMIC, NULL, "tap0", "tap1", NULL));
+	r = &b.ring[GUEST_RX];
+	for (round = 0; round < 5; round++) {
+		couple_pair(_metadata, &a, &b);
+		/* No buffers are left. */
+		b.keep_rx = true;
+		for (i = 0; i < 16; i++)
+			ASSERT_EQ(0, guest_pass(&a, &b, 100, i));
+		frame_make(frame, sizeof(frame), b.mac, (__u8 *)"\x52\x54\0\0\0\1", 1, 1);
+		ASSERT_EQ(0, env_inject("br0", frame, sizeof(frame)));
+		end = now_ms() + 5000;
+		while (*(volatile __u16 *)&r->used->flags & VRING_USED_F_NO_NOTIFY &&
+		       now_ms() < end)
+			usleep(1000);
+		ASSERT_EQ(0, r->used->flags & VRING_USED_F_NO_NOTIFY);
+		usleep(10000);
+
+		for (i = 0; i < 4; i++)
+			ASSERT_LE(0, guest_rx_post(&b, &len, 1, GUEST_DIRECT));
+		__atomic_store_n(&r->avail->idx, r->next_avail, __ATOMIC_SEQ_CST);
+		r->told = r->next_avail;
+		ASSERT_EQ(0, guest_pass(&a, &b, 100, 100));
+		if (!(*(volatile __u16 *)&r->used->flags & VRING_USED_F_NO_NOTIFY))
+			guest_kick(&b, GUEST_RX);
+		ASSERT_EQ(1, guest_recv(&b, &f, 5000));
+		EXPECT_EQ(0, memcmp(frame, f.data, sizeof(frame)));
+		b.keep_rx = false;
+		guest_rx_fill(&b, 16, len);
+	}
+	EXPECT_EQ(0, a.faults + b.faults);
+	guest_close(&a);
+	guest_close(&b);
+}
+
 /* Nothing is taken or given before the start and after the stop. */
 TEST_F_TIMEOUT(path, stopped, TIMEOUT)
 {
