@@ -346,13 +346,19 @@ static int ivshm_port_netdev_event(struct notifier_block *nb, unsigned long even
 		if (dev->reg_state != NETREG_REGISTERED) {
 			ivshm_port_remove(port);
 		} else {
-			/* On its way to another namespace. */
+			/* On its way to another namespace: gone from this one. */
+			ivshm_nl_port_event(port, port->state, IVSHM_PORT_GONE, IVSHM_REASON_EXIT);
 			ivshm_coupling_port_down(port, IVSHM_REASON_EXIT);
 			port->net = NULL;
 		}
 		break;
-	case NETDEV_CHANGENAME:
 	case NETDEV_REGISTER:
+		/* Arrived: new to those who listen there. */
+		port->net = dev_net(dev);
+		strscpy(port->name, dev->name, sizeof(port->name));
+		ivshm_nl_port_event(port, IVSHM_PORT_GONE, port->state, IVSHM_REASON_NONE);
+		fallthrough;
+	case NETDEV_CHANGENAME:
 		ivshm_port_renamed(port, dev);
 		break;
 	}
