@@ -589,33 +589,6 @@ static int packet_next(int fd, __u8 *buf, size_t size)
 	return len;
 }
 
-/* The tap has no header: the device takes it off. */
-TEST_F_TIMEOUT(conform, vnet_hdr, TIMEOUT)
-{
-	struct guest *g = &self->g[0];
-	struct ctl_port port;
-	__u8 frame[300], seen[2000];
-	int fd;
-
-	open_both(_metadata, self, (struct guest_config){
-		.features = F_DEFAULT | BIT64(VHOST_NET_F_VIRTIO_NET_HDR),
-	}, false);
-	g->tap = tun_open(tap[0], IFF_TAP);
-	ASSERT_LE(0, g->tap);
-	fd = packet_socket(tap[0]);
-	ASSERT_LE(0, fd);
-	ASSERT_EQ(0, guest_start(g));
-
-	frame_make(frame, sizeof(frame), mac_broadcast, g->mac, 1, 0);
-	ASSERT_EQ(0, guest_send(g, NULL, frame, sizeof(frame)));
-	ASSERT_EQ(sizeof(frame), packet_next(fd, seen, sizeof(seen)));
-	EXPECT_EQ(0, memcmp(frame, seen, sizeof(frame)));
-	close(fd);
-	EXPECT_EQ(0, g->faults);
-	/* Such a queue pair is no port: it cannot be coupled. */
-	EXPECT_EQ(-ENODEV, ctl_port(tap[0], &port));
-}
-
 /* Two queue pairs on one tap: two files of the device, as VMMs do it. */
 TEST_F_TIMEOUT(conform, multi_queue, TIMEOUT)
 {

@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/if_bridge.h>
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
 #include <linux/sockios.h>
@@ -59,7 +60,7 @@ int env_mtu(const char *dev, int mtu)
 	return ifreq_call(SIOCSIFMTU, &ifr);
 }
 
-static int write_file(const char *path, const char *text)
+int env_write(const char *path, const char *text)
 {
 	int fd = open(path, O_WRONLY | O_CLOEXEC), err = 0;
 
@@ -69,6 +70,33 @@ static int write_file(const char *path, const char *text)
 		err = -errno;
 	close(fd);
 	return err;
+}
+
+long env_number(const char *path)
+{
+	FILE *f = fopen(path, "r");
+	long value = -EINVAL;
+
+	if (!f)
+		return -errno;
+	if (fscanf(f, "%ld", &value) != 1)
+		value = -EINVAL;
+	fclose(f);
+	return value;
+}
+
+int env_forwarding(const char *tap)
+{
+	__u64 end = now_ms() + 5000;
+	char path[100];
+
+	snprintf(path, sizeof(path), "/sys/class/net/%s/brport/state", tap);
+	while (env_number(path) != BR_STATE_FORWARDING) {
+		if (now_ms() >= end)
+			return -ETIMEDOUT;
+		usleep(10000);
+	}
+	return 0;
 }
 
 int env_bridge(const char *name)
@@ -82,7 +110,7 @@ int env_bridge(const char *name)
 		return err;
 	/* A bridge that snoops talks: each word of it may change a verdict. */
 	snprintf(path, sizeof(path), "/sys/class/net/%s/bridge/multicast_snooping", name);
-	write_file(path, "0");
+	env_write(path, "0");
 	return env_updown(name, true);
 }
 
@@ -94,8 +122,8 @@ int env_setup(void)
 	    mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
 	    mount("sysfs", "/sys", "sysfs", 0, NULL))
 		return -errno;
-	write_file("/proc/sys/net/ipv6/conf/all/disable_ipv6", "1");
-	write_file("/proc/sys/net/ipv6/conf/default/disable_ipv6", "1");
+	env_write("/proc/sys/net/ipv6/conf/all/disable_ipv6", "1");
+	env_write("/proc/sys/net/ipv6/conf/default/disable_ipv6", "1");
 	return env_bridge("br0");
 }
 
@@ -352,38 +380,71 @@ struct nl_sock *ctl_listen(void)
 	return sk;
 }
 
+/* An event of a port, or of the pair from it to @dst. */
 struct event_wanted {
-	const char *port;
+	const char *port, *dst;
 	__u32 state, reason;
 	bool heard;
 };
 
-static void event_told(struct nlattr **attr, void *arg)
+static bool event_is_of_pair(struct nlattr *coupling, const struct event_wanted *w)
+{
+	struct nlattr *c[IVSHM_A_COUPLING_MAX + 1], *p[IVSHM_A_PAIR_MAX + 1];
+
+	return !nla_parse_nested(c, IVSHM_A_COUPLING_MAX, coupling, NULL) &&
+	       c[IVSHM_A_COUPLING_PAIR] &&
+	       !nla_parse_nested(p, IVSHM_A_PAIR_MAX, c[IVSHM_A_COUPLING_PAIR], NULL) &&
+	       p[IVSHM_A_PAIR_SRC] && !strcmp(nla_get_string(p[IVSHM_A_PAIR_SRC]), w->port) &&
+	       p[IVSHM_A_PAIR_DST] && !strcmp(nla_get_string(p[IVSHM_A_PAIR_DST]), w->dst);
+}
+
+static bool event_is_of_port(struct nlattr *port, const struct event_wanted *w)
 {
 	struct nlattr *p[IVSHM_A_PORT_MAX + 1];
+
+	return !nla_parse_nested(p, IVSHM_A_PORT_MAX, port, NULL) && p[IVSHM_A_PORT_NAME] &&
+	       !strcmp(nla_get_string(p[IVSHM_A_PORT_NAME]), w->port);
+}
+
+static void event_told(struct nlattr **attr, void *arg)
+{
+	int object = ((struct event_wanted *)arg)->dst ? IVSHM_A_COUPLING : IVSHM_A_PORT;
 	struct event_wanted *w = arg;
 
-	if (attr[IVSHM_A_PORT] && attr[IVSHM_A_EVENT_NEW_STATE] && attr[IVSHM_A_EVENT_REASON] &&
-	    !nla_parse_nested(p, IVSHM_A_PORT_MAX, attr[IVSHM_A_PORT], NULL) &&
-	    p[IVSHM_A_PORT_NAME] && !strcmp(nla_get_string(p[IVSHM_A_PORT_NAME]), w->port) &&
+	if (attr[object] && attr[IVSHM_A_EVENT_NEW_STATE] && attr[IVSHM_A_EVENT_REASON] &&
 	    nla_get_u32(attr[IVSHM_A_EVENT_NEW_STATE]) == w->state &&
-	    nla_get_u32(attr[IVSHM_A_EVENT_REASON]) == w->reason)
+	    (w->reason == CTL_ANY || nla_get_u32(attr[IVSHM_A_EVENT_REASON]) == w->reason) &&
+	    (w->dst ? event_is_of_pair(attr[object], w) : event_is_of_port(attr[object], w)))
 		w->heard = true;
 }
 
-int ctl_heard(struct nl_sock *sk, const char *port, __u32 state, __u32 reason, int ms)
+static int event_wait(struct nl_sock *sk, struct event_wanted *w, int ms)
 {
-	struct event_wanted w = { .port = port, .state = state, .reason = reason };
 	struct pollfd pfd = { .fd = nl_socket_get_fd(sk), .events = POLLIN };
-	struct talk t = { .reply = event_told, .arg = &w };
+	struct talk t = { .reply = event_told, .arg = w };
 
 	nl_socket_modify_cb(sk, NL_CB_VALID, NL_CB_CUSTOM, talk_valid, &t);
-	while (!w.heard) {
+	while (!w->heard) {
 		if (poll(&pfd, 1, ms) <= 0)
 			return -ETIMEDOUT;
 		nl_recvmsgs_default(sk);
 	}
 	return 0;
+}
+
+int ctl_heard(struct nl_sock *sk, const char *port, __u32 state, __u32 reason, int ms)
+{
+	struct event_wanted w = { .port = port, .state = state, .reason = reason };
+
+	return event_wait(sk, &w, ms);
+}
+
+int ctl_heard_pair(struct nl_sock *sk, const char *src, const char *dst, __u32 state,
+		   __u32 reason, int ms)
+{
+	struct event_wanted w = { .port = src, .dst = dst, .state = state, .reason = reason };
+
+	return event_wait(sk, &w, ms);
 }
 
 struct pair_wanted {

@@ -11,7 +11,13 @@
 /* A network namespace of our own with a bridge br0. 0 or -errno. */
 int env_setup(void);
 int env_bridge(const char *name);
+/* Until its bridge forwards for @dev: it hears of what becomes of it a moment later. */
+int env_forwarding(const char *dev);
 int env_mtu(const char *dev, int mtu);
+/* Write to a file of /proc or /sys. 0 or -errno. */
+int env_write(const char *path, const char *text);
+/* The number in such a file; -errno. */
+long env_number(const char *path);
 /* Bring an interface down or up. */
 int env_updown(const char *dev, bool up);
 
@@ -34,6 +40,8 @@ struct ctl_port {
 	__u64 stat[__IVSHM_A_STAT_MAX];
 };
 
+#define CTL_ANY		((__u32)~0)
+
 /* Each 0 or -errno as the kernel answered. Names of ports end with NULL. */
 int ctl_couple(const char *name, int type, const struct ctl_options *o, ...);
 int ctl_uncouple(const char *name);
@@ -43,8 +51,11 @@ int ctl_pair(const char *coupling, const char *src, const char *dst,
 /* A socket that hears of events from now on, or NULL. */
 struct nl_sock;
 struct nl_sock *ctl_listen(void);
-/* 0 when the socket told that the port came into that state, within @ms. */
+/* 0 when the socket told that the port came into that state, within @ms. @reason may be CTL_ANY. */
 int ctl_heard(struct nl_sock *sk, const char *port, __u32 state, __u32 reason, int ms);
+/* The same of a pair. */
+int ctl_heard_pair(struct nl_sock *sk, const char *src, const char *dst, __u32 state,
+		   __u32 reason, int ms);
 /* A counter; aborts if there is no such port. */
 __u64 ctl_stat(const char *port, enum ivshm_attr_stat which);
 

@@ -62,15 +62,16 @@ static int tap_up(const char *name, const char *bridge)
 int guest_tap(const char *name, unsigned int hdr_len, unsigned int offload,
 	      const char *bridge)
 {
-	struct ifreq ifr = { .ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR };
+	struct ifreq ifr = { .ifr_flags = IFF_TAP | IFF_NO_PI | (hdr_len ? IFF_VNET_HDR : 0) };
 	int fd, err, size = hdr_len;
 
 	fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC | O_NONBLOCK);
 	if (fd < 0)
 		return -errno;
 	strncpy(ifr.ifr_name, name, IFNAMSIZ - 1);
-	err = ioctl(fd, TUNSETIFF, &ifr) || ioctl(fd, TUNSETVNETHDRSZ, &size) ||
-	      ioctl(fd, TUNSETOFFLOAD, (unsigned long)offload) ? -errno : 0;
+	err = ioctl(fd, TUNSETIFF, &ifr) ||
+	      (hdr_len && (ioctl(fd, TUNSETVNETHDRSZ, &size) ||
+			   ioctl(fd, TUNSETOFFLOAD, (unsigned long)offload))) ? -errno : 0;
 	if (!err)
 		err = tap_up(name, bridge);
 	if (err) {
@@ -96,6 +97,16 @@ void *guest_alloc(struct guest *g, size_t len, size_t align)
 __u64 guest_gpa(const struct guest *g, const void *p)
 {
 	return GUEST_GPA + (__u64)((const __u8 *)p - g->mem);
+}
+
+__u8 *guest_slot_pages(struct guest *g, int q, size_t *len)
+{
+	uintptr_t at = ((uintptr_t)g->ring[q].slots + 4095) & ~4095UL;
+	uintptr_t end = (uintptr_t)g->ring[q].slots +
+			(size_t)g->ring[q].nr_slots * g->ring[q].slot_size;
+
+	*len = (end - at) & ~4095UL;
+	return (__u8 *)at;
 }
 
 static __u32 ring_num(const struct guest_config *c, int q)
@@ -212,14 +223,15 @@ int guest_open(struct guest *g, const struct guest_config *c)
 		return -errno;
 	if (c->tap) {
 		offload = g->c.no_offload ? 0 : GUEST_OFFLOADS;
-		g->tap = guest_tap(c->tap, g->hdr_len, offload, c->bridge);
+		g->tap = guest_tap(c->tap, g->c.features & F_HEADERLESS ? 0 : g->hdr_len,
+				   offload, c->bridge);
 		if (g->tap < 0)
 			return g->tap;
 	}
 	g->size = c->mem ?: mem_needed(c);
-	g->mem = mmap(NULL, g->size, PROT_READ | PROT_WRITE,
-		      MAP_ANONYMOUS | MAP_NORESERVE | (c->shared ? MAP_SHARED : MAP_PRIVATE),
-		      -1, 0);
+	g->mem = mmap(NULL, g->size, PROT_READ | PROT_WRITE, MAP_NORESERVE |
+		      (c->shared || c->mem_fd ? MAP_SHARED : MAP_PRIVATE) |
+		      (c->mem_fd ? 0 : MAP_ANONYMOUS), c->mem_fd ?: -1, 0);
 	if (g->mem == MAP_FAILED)
 		return -errno;
 	for (q = 0; q < GUEST_QUEUES; q++) {

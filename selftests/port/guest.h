@@ -43,6 +43,8 @@ enum { GUEST_RX, GUEST_TX, GUEST_QUEUES };
 #define F_MRG		BIT64(VIRTIO_NET_F_MRG_RXBUF)
 #define F_EVENT		BIT64(VIRTIO_RING_F_EVENT_IDX)
 #define F_INDIRECT	BIT64(VIRTIO_RING_F_INDIRECT_DESC)
+/* The device makes the vnet header and takes it off: the tap has none. */
+#define F_HEADERLESS	BIT64(VHOST_NET_F_VIRTIO_NET_HDR)
 #define F_DEFAULT	(F_MODERN | F_MRG | F_EVENT | F_INDIRECT)
 
 /* Offloads of a tap whose guest negotiated all of them. */
@@ -61,6 +63,7 @@ enum { GUEST_RX, GUEST_TX, GUEST_QUEUES };
  * @nr_slots:	buffers, default as many as there are ring entries
  * @mem:	bytes of guest memory, default as needed
  * @shared:	guest memory is shared, not private
+ * @mem_fd:	file that guest memory is, shared; 0 for anonymous memory
  * @base:	index the rings begin at
  */
 struct guest_config {
@@ -75,6 +78,7 @@ struct guest_config {
 	__u32 nr_slots[GUEST_QUEUES];
 	size_t mem;
 	bool shared;
+	int mem_fd;
 	__u16 base;
 };
 
@@ -127,7 +131,7 @@ struct guest {
 	size_t used;
 	unsigned int hdr_len;
 	bool keep_rx;		/* guest_recv() does not post buffers again */
-	bool lax;		/* what is behind the used length may be anything */
+	bool lax;		/* what is behind the used length, or sent, may change */
 	bool running;
 	struct guest_ring ring[GUEST_QUEUES];
 	unsigned int faults;
@@ -140,7 +144,7 @@ struct guest_frame {
 	__u8 data[GUEST_FRAME_MAX];
 };
 
-/* A tap's fd, up and in @bridge if there is one. */
+/* A tap's fd, up and in @bridge if there is one; without vnet headers if @hdr_len is 0. */
 int guest_tap(const char *name, unsigned int hdr_len, unsigned int offload,
 	      const char *bridge);
 
@@ -163,6 +167,8 @@ int guest_up(struct guest *g, const struct guest_config *c);
 /* Guest memory that is not freed; filled with poison. */
 void *guest_alloc(struct guest *g, size_t len, size_t align);
 __u64 guest_gpa(const struct guest *g, const void *p);
+/* The buffers of a ring, whole pages of them, @len bytes. */
+__u8 *guest_slot_pages(struct guest *g, int q, size_t *len);
 
 #define GUEST_DIRECT	0
 #define GUEST_TABLE	1	/* indirect */
@@ -224,6 +230,8 @@ void frame_print(const __u8 *frame, __u32 len);
 
 /* Send one and see it arrive, whole and alone: 0 or -errno, and says what. */
 int guest_pass(struct guest *from, struct guest *to, __u32 len, __u32 seq);
+/* @n frames each way, of many sizes, as by guest_pass(). */
+int guest_pass_both(struct guest *a, struct guest *b, unsigned int n);
 /* Have @ms pass with no frame at @g. */
 int guest_silent(struct guest *g, int ms);
 

@@ -82,24 +82,7 @@ FIXTURE_TEARDOWN(mem)
 static void both_ways(struct __test_metadata *_metadata, FIXTURE_DATA(mem) * self,
 		      unsigned int n)
 {
-	static __u32 seq = 1000;
-	unsigned int i;
-
-	for (i = 0; i < n; i++, seq++) {
-		ASSERT_EQ(0, guest_pass(&self->v, &self->peer, 64 + seq % 1400, seq));
-		ASSERT_EQ(0, guest_pass(&self->peer, &self->v, 64 + seq % 1400, seq));
-	}
-}
-
-/* The victim's slots: receive or transmit buffers, whole pages of them. */
-static __u8 *slot_pages(struct guest *g, int q, size_t *len)
-{
-	uintptr_t at = ((uintptr_t)g->ring[q].slots + 4095) & ~4095UL;
-	uintptr_t end = (uintptr_t)g->ring[q].slots +
-			(size_t)g->ring[q].nr_slots * g->ring[q].slot_size;
-
-	*len = (end - at) & ~4095UL;
-	return (__u8 *)at;
+	ASSERT_EQ(0, guest_pass_both(&self->v, &self->peer, n));
 }
 
 /* A balloon: pages go, and new ones come as they are needed. */
@@ -110,7 +93,7 @@ TEST_F_TIMEOUT(mem, discarded, TIMEOUT)
 
 	for (i = 0; i < 100; i++) {
 		for (q = 0; q < GUEST_QUEUES; q++) {
-			__u8 *at = slot_pages(&self->v, q, &len);
+			__u8 *at = guest_slot_pages(&self->v, q, &len);
 			size_t n = (1 + rnd() % (len / 4096)) * 4096;
 
 			ASSERT_EQ(0, madvise(at, n, i & 1 ? MADV_DONTNEED : MADV_COLD));
@@ -132,7 +115,7 @@ TEST_F_TIMEOUT(mem, moved, TIMEOUT)
 
 	for (i = 0; i < 30; i++) {
 		size_t len;
-		__u8 *at = slot_pages(v, GUEST_RX, &len);
+		__u8 *at = guest_slot_pages(v, GUEST_RX, &len);
 		void *copy = (__u8 *)other + (at - v->mem);
 
 		/* There and back: same contents, other page tables. */
@@ -155,7 +138,7 @@ TEST_F_TIMEOUT(mem, forked, TIMEOUT)
 
 	for (i = 0; i < 10; i++) {
 		size_t len;
-		__u8 *at = slot_pages(v, GUEST_RX, &len);
+		__u8 *at = guest_slot_pages(v, GUEST_RX, &len);
 		int go[2];
 		pid_t pid;
 		char c;
@@ -193,7 +176,7 @@ TEST_F_TIMEOUT(mem, unmapped, TIMEOUT)
 		__u8 *at;
 
 		q = round & 1;
-		at = round < 4 ? slot_pages(v, q, &len) : v->mem;
+		at = round < 4 ? guest_slot_pages(v, q, &len) : v->mem;
 		if (round >= 4)
 			len = v->ring[GUEST_TX].slots - v->mem;
 		frame_make(frame, 500, peer->mac, v->mac, 3, round);
@@ -410,7 +393,7 @@ static int watch(struct guest *g)
 {
 	struct uffdio_api api = { .api = UFFD_API };
 	size_t len;
-	__u8 *at = slot_pages(g, GUEST_RX, &len);
+	__u8 *at = guest_slot_pages(g, GUEST_RX, &len);
 	struct uffdio_register r = {
 		.range = { (uintptr_t)at, len }, .mode = UFFDIO_REGISTER_MODE_MISSING,
 	};
@@ -437,7 +420,7 @@ TEST_F_TIMEOUT(mem, unserved, TIMEOUT)
 	/* Pages that come late come without poison. */
 	v->lax = true;
 	for (round = 0; round < 3; round++) {
-		__u8 *at = slot_pages(v, GUEST_RX, &len);
+		__u8 *at = guest_slot_pages(v, GUEST_RX, &len);
 		int fd = watch(v);
 
 		if (fd < 0)
@@ -533,7 +516,7 @@ TEST_F_TIMEOUT(mem, secret, TIMEOUT)
 
 	for (q = 0; q < GUEST_QUEUES; q++) {
 		int fd = syscall(SYS_memfd_secret, 0);
-		__u8 *at = slot_pages(v, q, &len);
+		__u8 *at = guest_slot_pages(v, q, &len);
 
 		if (fd < 0)
 			SKIP(return, "no secretmem here: %s", strerror(errno));
