@@ -62,6 +62,26 @@ both_direct()
 		wait_for "$patience" pair_is lan0 "$port" vnet0 'coupled *'
 }
 
+# c_reaches WHOM... - or say where the bridge, the guest and the host take it to be
+c_reaches()
+{
+	local whom
+
+	for whom; do
+		reaches c "$whom" && continue
+		bridge fdb show br br0 | grep "$(guest_run c 'cat /sys/class/net/eth0/address')"
+		ip neigh show to "${address[c]}"
+		guest_run c "ip neigh; cat /proc/uptime; sleep 1; cat /proc/uptime; cat /proc/interrupts | grep virtio
+			grep eth0 /proc/net/dev"
+		"$ivmctl" -s port show "${port_of[c]}"
+		tcpdump -l -n -c 6 -i "${port_of[c]}" 2>/dev/null &
+		reaches c "$whom"
+		wait_for 3 false >/dev/null
+		kill $! 2>/dev/null
+		return 1
+	done
+}
+
 # direct_now - both streams go direct, and nothing of them over the bridge
 direct_now()
 {
@@ -87,7 +107,7 @@ moves_to_ivshm()
 	move_c vnet2m /dev/ivshm-net && direct_now || rc=1
 	port_is vnet2 stopped || { say "vnet2 is $(port_state vnet2)"; rc=1; }
 	streams_end || rc=1
-	reaches c host && reaches c far || rc=1
+	c_reaches host far || rc=1
 	return $rc
 }
 
@@ -104,7 +124,7 @@ moves_to_vhost_and_back()
 	[ "$(grown "$work/before" vnet0 tx_direct_frames)" = 0 ] || rc=1
 	move_c vnet2 /dev/ivshm-net && direct_now || rc=1
 	streams_end || rc=1
-	reaches c host && reaches c far || rc=1
+	c_reaches host far || rc=1
 	return $rc
 }
 

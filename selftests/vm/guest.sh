@@ -22,8 +22,11 @@
 #     --files DIR                    these files too, at the guest's root
 #     --append "ARGS"                more of its kernel's command line
 #     --extra "ARGS"                 more arguments of QEMU
+#     --open FD=FILE                 open at that descriptor, for what is
+#                                    plugged in later
 #     --as OTHER                     be where guest OTHER, which runs, moves to;
 #                                    for guest_migrate
+#     --from FILE                    be what guest_save saved; for guest_restore
 #   guest_wait NAME... [SECONDS]   until the guests can run commands
 #   guest_run [-t S] NAME CMD      run a shell command line, print what it
 #                                  prints, return its status; 137 after S
@@ -41,6 +44,8 @@
 #                                  host, started with these options; they are
 #                                  those of guest_start, with other interfaces.
 #                                  From then on that one is NAME
+#   guest_save NAME FILE           stop the guest, save it, and end its QEMU
+#   guest_restore NAME FILE OPTION...  go on with it, with the same options
 #
 # In the guest: busybox, iperf3, ping, ethtool, base64, sha256sum, nc, arping.
 
@@ -121,7 +126,7 @@ guest_nic_done()
 guest_start()
 {
 	local name=$1 dir=$guest_dir/$1
-	local mem=192 ram=anon cpus=1 files='' extra='' nics=0 initrd=$IVSHM_GUEST_INITRD as=$1
+	local mem=192 ram=anon cpus=1 files='' extra='' nics=0 initrd=$IVSHM_GUEST_INITRD as=$1 from=''
 	local nic_if='' nic_kind nic_mac nic_ip nic_mtu nic_vhost nic_queues nic_net nic_dev machine
 	local -a guest_args=() guest_opens=() tap_args=()
 	local guest_cmdline
@@ -150,6 +155,8 @@ guest_start()
 		--files) files=$2 ;;
 		--append) guest_cmdline+=" $2" ;;
 		--extra) extra=$2 ;;
+		--open) guest_opens+=("exec ${2%%=*}<>${2#*=} || exit") ;;
+		--from) from=$2 ;;
 		--as) [ "$as" = "$2" ] || { echo "guest_start: --as comes first" >&2; return 2; } ;;
 		*) echo "guest_start: what is $1?" >&2; return 2 ;;
 		esac
@@ -181,6 +188,7 @@ guest_start()
 		initrd=$dir/initrd
 	fi
 	[ "$as" = "$name" ] || guest_args+=(-incoming "unix:$dir/incoming")
+	[ -z "$from" ] || guest_args+=(-incoming "exec:cat $from")
 	# pci=: Linux would look for devices on 256 empty buses, several times; of the
 	# 60000 exits of a guest that boots, 50000 were for that.
 	# shellcheck disable=SC2206 # words of --extra are arguments
@@ -440,26 +448,56 @@ guest_migrate()
 	touch "$guest_dir/$name/ready"
 }
 
-# guest_move FROM TO - until the one runs what ran in the other
-guest_move()
+# guest_sent NAME URI DEADLINE [TO] - until all of the guest has gone there
+guest_sent()
 {
-	local socket=$guest_dir/$2/incoming deadline=$((SECONDS + $(guest_patience))) state=''
+	local state=''
 
-	until [ -S "$socket" ]; do
-		guest_in_time "$2" $deadline || return
-		sleep 0.1
-	done
 	# An emulated machine needs its time for the last pages, too.
 	guest_hmp "$1" "migrate_set_parameter downtime-limit 1000" &&
-		guest_hmp "$1" "migrate -d unix:$socket" || return
+		guest_hmp "$1" "migrate -d \"$2\"" || return
 	until [ "$state" = completed ]; do
 		state=$(guest_hmp "$1" "info migrate" | tr -d '\r' | sed -n 's/^Migration status: //p')
-		if [ "$state" = failed ] || ! guest_in_time "$2" $deadline; then
+		if [ "$state" = failed ] || ! guest_in_time "${4:-$1}" "$3"; then
 			guest_hmp "$1" "info migrate" | sed 's/^/# /' >&2
 			return 1
 		fi
 		sleep 0.2
 	done
+}
+
+guest_save()
+{
+	guest_hmp "$1" stop && guest_sent "$1" "exec:cat >$2" $((SECONDS + $(guest_patience))) || return
+	kill "$(guest_pid "$1")"
+	guest_gone "$1" 30
+}
+
+guest_restore()
+{
+	local name=$1 file=$2 deadline=$((SECONDS + $(guest_patience)))
+	shift 2
+
+	guest_start "$name" --from "$file" "$@" || return
+	# It was stopped when it was saved.
+	until guest_hmp "$name" "info status" 2>/dev/null | grep -q "VM status: running"; do
+		guest_in_time "$name" $deadline || { guest_log "$name" >&2; return 1; }
+		guest_hmp "$name" cont >/dev/null 2>&1
+		sleep 0.2
+	done
+	touch "$guest_dir/$name/ready"
+}
+
+# guest_move FROM TO - until the one runs what ran in the other
+guest_move()
+{
+	local socket=$guest_dir/$2/incoming deadline=$((SECONDS + $(guest_patience)))
+
+	until [ -S "$socket" ]; do
+		guest_in_time "$2" $deadline || return
+		sleep 0.1
+	done
+	guest_sent "$1" "unix:$socket" $deadline "$2" || return
 	guest_hmp "$1" "info migrate" | tr -d '\r' |
 		grep -E '^(total time|downtime|transferred ram):' | sed 's/^/# /'
 	until guest_hmp "$2" "info status" 2>/dev/null | grep -q "VM status: running"; do
