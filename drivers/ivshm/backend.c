@@ -182,6 +182,7 @@ void ivshm_backend_stop(struct ivshm_qp *qp, u32 index, enum ivshm_reason reason
 
 	if (!vq->sock)
 		return;
+	ivshm_port_leave(qp);
 	/* What waits for receivers goes by the uplink, or nowhere. */
 	WRITE_ONCE(qp->stopping, true);
 	ivshm_worker_wake(&qp->worker, IVSHM_WORK_PARK);
@@ -198,6 +199,7 @@ void ivshm_backend_stop(struct ivshm_qp *qp, u32 index, enum ivshm_reason reason
 	vq->started = false;
 	WRITE_ONCE(vq->sock, NULL);
 	if (index == IVSHM_VQ_RX) {
+		WRITE_ONCE(qp->rx_ready, false);
 		ivshm_uplink_unpull(qp);
 		WRITE_ONCE(qp->tap_ring, NULL);
 		qp->isolated = 0;

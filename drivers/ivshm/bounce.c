@@ -3,14 +3,28 @@
  * Bounced frames: left by others in kernel buffers, delivered by the receiver's
  * own worker; see deliver.h.
  */
+#include <linux/ktime.h>
 #include <linux/mm.h>
 #include <linux/slab.h>
 
 #include "deliver.h"
+#include "ivshm.h"
 #include "qp.h"
 
-bool ivshm_bounce(struct ivshm_qp *dst, struct list_head *bufs)
+static void ivshm_ways_free(struct kref *ref)
 {
+	kfree(container_of(ref, struct ivshm_ways, ref));
+}
+
+void ivshm_ways_put(struct ivshm_ways *ways)
+{
+	kref_put(&ways->ref, ivshm_ways_free);
+}
+
+bool ivshm_bounce(struct ivshm_qp *src, u32 index, struct ivshm_qp *dst,
+		  struct list_head *bufs)
+{
+	u64 now = ktime_get_ns();
 	struct ivshm_buf *buf;
 	u32 nr = 0, bytes = 0;
 	bool room;
@@ -27,6 +41,13 @@ bool ivshm_bounce(struct ivshm_qp *dst, struct list_head *bufs)
 		(dst->bounce_nr + nr <= IVSHM_BOUNCE_MAX &&
 		 dst->bounce_bytes + bytes <= IVSHM_BOUNCE_BYTES));
 	if (room) {
+		list_for_each_entry(buf, bufs, list) {
+			kref_get(&src->ways->ref);
+			buf->ways = src->ways;
+			buf->index = index;
+			buf->at = now;
+		}
+		atomic_add(nr, &src->ways->way[index].left);
 		list_splice_tail_init(bufs, &dst->bounce);
 		WRITE_ONCE(dst->bounce_nr, dst->bounce_nr + nr);
 		dst->bounce_bytes += bytes;
@@ -56,6 +77,10 @@ static void ivshm_bounce_release(struct ivshm_qp *qp, struct ivshm_buf *buf)
 	WRITE_ONCE(qp->bounce_nr, qp->bounce_nr - 1);
 	qp->bounce_bytes -= buf->len;
 	spin_unlock(&qp->bounce_lock);
+	/* It is with the guest; pairs with ivshm_tx_way_open(). */
+	smp_mb__before_atomic();
+	atomic_dec(&buf->ways->way[buf->index].left);
+	ivshm_ways_put(buf->ways);
 	kvfree(buf);
 }
 
@@ -67,6 +92,37 @@ void ivshm_bounce_purge(struct ivshm_qp *qp)
 		ivshm_qp_count(qp, IVSHM_A_STAT_DROP_MEMORY);
 		ivshm_bounce_release(qp, buf);
 	}
+}
+
+void ivshm_bounce_move(struct ivshm_qp *qp, struct ivshm_qp *to)
+{
+	/* One at a time moves, so that the order of the two locks is no matter. */
+	lockdep_assert_held(&ivshm_mutex);
+
+	spin_lock(&qp->bounce_lock);
+	spin_lock_nested(&to->bounce_lock, SINGLE_DEPTH_NESTING);
+	list_splice_tail_init(&qp->bounce, &to->bounce);
+	WRITE_ONCE(to->bounce_nr, to->bounce_nr + qp->bounce_nr);
+	to->bounce_bytes += qp->bounce_bytes;
+	WRITE_ONCE(qp->bounce_nr, 0);
+	qp->bounce_bytes = 0;
+	spin_unlock(&to->bounce_lock);
+	spin_unlock(&qp->bounce_lock);
+	ivshm_worker_wake(&to->worker, IVSHM_WORK_BOUNCE);
+}
+
+bool ivshm_bounce_between(struct ivshm_qp *qp, u64 past, u64 at)
+{
+	struct ivshm_buf *buf;
+	bool found = false;
+
+	if (!READ_ONCE(qp->bounce_nr))
+		return false;
+	spin_lock(&qp->bounce_lock);
+	list_for_each_entry(buf, &qp->bounce, list)
+		found = found || (buf->at > past && buf->at <= at);
+	spin_unlock(&qp->bounce_lock);
+	return found;
 }
 
 bool ivshm_bounce_work(struct ivshm_qp *qp)
@@ -92,6 +148,7 @@ bool ivshm_bounce_work(struct ivshm_qp *qp)
 			if (why != IVSHM_DELIVERED) {
 				ivshm_qp_count(qp, IVSHM_A_STAT_DROP_TOO_BIG);
 				ivshm_bounce_release(qp, buf);
+				done++;
 				continue;
 			}
 		}
@@ -105,7 +162,7 @@ bool ivshm_bounce_work(struct ivshm_qp *qp)
 	f->buf = tap;
 	if (done) {
 		ivshm_deliver_flush(qp);
-		ivshm_qp_wake_waiters(qp);
+		ivshm_qp_wake_port(qp);
 	}
 	return !buf;
 }

@@ -17,6 +17,7 @@ LIST_HEAD(ivshm_couplings);
 
 /* Under ivshm_mutex. */
 static u64 coupling_last_id;
+static atomic64_t coupling_epochs;
 
 static struct ivshm_port *member_port(const struct ivshm_member *member)
 {
@@ -96,7 +97,10 @@ static void pair_set(struct ivshm_member *src, u32 dst,
 		coupling->coupled--;
 	if (state == IVSHM_PAIR_COUPLED)
 		coupling->coupled++;
-	WRITE_ONCE(pair->state, state);
+	if (state == IVSHM_PAIR_COUPLED && old != state)
+		WRITE_ONCE(pair->epoch, atomic64_inc_return(&coupling_epochs));
+	/* Who sees the state sees the epoch; pairs with frame_is_direct(). */
+	smp_store_release(&pair->state, state);
 	WRITE_ONCE(pair->reason, reason);
 	if (old != state)
 		WRITE_ONCE(pair->note, IVSHM_REASON_NONE);
@@ -160,8 +164,6 @@ static void coupling_bind(struct ivshm_member *member, struct ivshm_port *port)
 		pair_forget(&member->pair[i]);
 		pair_forget(&peer->pair[member->index]);
 		if (coupling->type == IVSHM_COUPLING_STATIC) {
-			WRITE_ONCE(member->pair[i].fresh, true);
-			WRITE_ONCE(peer->pair[member->index].fresh, true);
 			pair_set_both(member, peer, IVSHM_PAIR_COUPLED,
 				      IVSHM_REASON_STATIC);
 			continue;

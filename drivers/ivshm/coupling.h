@@ -33,8 +33,8 @@ struct ivshm_pair_stats {
  *		anywhere with READ_ONCE()
  * @reason:	enum ivshm_reason for @state; like @state
  * @verdict:	enum ivshm_reason that the bridge's rules gave, for @checked
- * @fresh:	static: joined, but nobody knows yet whether the receiver's tap
- *		still has frames of the time before; written without a lock
+ * @epoch:	another one each time the pair is coupled, and of all pairs that
+ *		ever were; before @state
  * @want:	somebody waits for a verdict; written without a lock
  * @note:	enum ivshm_reason why single frames took the uplink although
  *		the pair is coupled; written without a lock
@@ -46,8 +46,9 @@ struct ivshm_pair_stats {
  * @last:	jiffies of the last frame that could have gone direct
  * @retry:	jiffies before which the pair does not begin to join
  * @window_start: jiffies when the threshold's second began; the sender's
- *		worker only
- * @window_frames: frames in that second; the sender's worker only
+ *		workers, without a lock
+ * @window_frames: frames in that second, like @window_start: of two workers
+ *		that count at the same time one may count in vain
  * @stats:	delivered direct
  */
 struct ivshm_pair {
@@ -55,8 +56,8 @@ struct ivshm_pair {
 	u8 reason;
 	u8 verdict;
 	u8 note;
-	bool fresh;
 	bool want;
+	u64 epoch;
 	u64 gen;
 	u64 checked;
 	unsigned long checked_at;

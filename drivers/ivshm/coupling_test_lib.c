@@ -61,6 +61,8 @@ static struct ivshm_port *ct_port_new(int i)
 	rcu_assign_pointer(port->dev, dev);
 
 	mutex_lock(&ivshm_mutex);
+	INIT_LIST_HEAD(&port->qps);
+	seqcount_init(&port->rx_seq);
 	list_add_tail(&port->list, &ivshm_ports);
 	mutex_unlock(&ivshm_mutex);
 	return port;

@@ -659,3 +659,23 @@ bool ivshm_deliver_want(struct ivshm_qp *qp)
 	smp_store_mb(qp->rx_want, true);
 	return true;
 }
+
+bool ivshm_deliver_ready(struct ivshm_qp *qp)
+{
+	struct ivshm_vring *ring = &qp->vq[IVSHM_VQ_RX].ring;
+	bool ready = false;
+
+	/* Before the ring is looked at; pairs as above. */
+	smp_store_mb(qp->rx_want, true);
+	ivshm_gmem_read_lock(qp->gm);
+	spin_lock(&qp->rx_lock);
+	if (!ring->broken && !ivshm_vring_begin(ring, ivshm_gmem_generation(qp->gm))) {
+		qp->rx_kick_on = true;
+		ready = ivshm_vring_enable_kick(ring);
+	}
+	spin_unlock(&qp->rx_lock);
+	ivshm_gmem_read_unlock(qp->gm);
+	if (ready)
+		WRITE_ONCE(qp->rx_want, false);
+	return ready;
+}

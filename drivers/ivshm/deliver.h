@@ -17,6 +17,7 @@ struct ivshm_buf;
 struct ivshm_frame;
 struct ivshm_qp;
 struct ivshm_scratch;
+struct ivshm_ways;
 struct iov_iter;
 struct list_head;
 
@@ -96,10 +97,27 @@ void ivshm_deliver_prefault(struct ivshm_qp *qp);
 bool ivshm_deliver_want(struct ivshm_qp *qp);
 
 /*
- * Leave frames, a list of struct ivshm_buf, for the receiver's worker.  All or
+ * Whether the guest has put buffers into the receive ring of our own worker; if
+ * not it will notify, and the worker is woken.
+ */
+bool ivshm_deliver_ready(struct ivshm_qp *qp);
+
+/*
+ * Leave frames, a list of struct ivshm_buf, for the receiver's worker.  @src is
+ * the caller's queue pair, @index that of the receiver in the coupling.  All or
  * none: false if they would exceed the limits and are still the caller's.
  */
-bool ivshm_bounce(struct ivshm_qp *dst, struct list_head *bufs);
+bool ivshm_bounce(struct ivshm_qp *src, u32 index, struct ivshm_qp *dst,
+		  struct list_head *bufs);
+/* One frame less is left by a way, or the worker that owned it is gone. */
+void ivshm_ways_put(struct ivshm_ways *ways);
+/*
+ * What others left with @qp, which is held, is now left with @to behind what is
+ * there. Under ivshm_mutex.
+ */
+void ivshm_bounce_move(struct ivshm_qp *qp, struct ivshm_qp *to);
+/* Whether something is there that was left after @past, up to @at; ktime, ns. */
+bool ivshm_bounce_between(struct ivshm_qp *qp, u64 past, u64 at);
 /* Drop what others left. */
 void ivshm_bounce_purge(struct ivshm_qp *qp);
 /* The receiver's worker delivers what others left; false if some must wait. May sleep. */

@@ -69,12 +69,12 @@ static void frame_touch(struct ivshm_pair *pair, unsigned long now)
  * Static couplings
  */
 
-/* Behind what is still in the receiver's tap from before the coupling. */
-static void decide_joined(struct ivshm_pair *pair, struct ivshm_decision *d)
+static void decide_member(struct ivshm_member *member, u32 index,
+			  struct ivshm_decision *d)
 {
-	d->pair = pair;
-	d->path = unlikely(READ_ONCE(pair->fresh)) ? IVSHM_PATH_HOLD :
-						     IVSHM_PATH_DIRECT;
+	d->pair = &member->pair[index];
+	d->index = index;
+	d->path = IVSHM_PATH_DIRECT;
 }
 
 static void decide_crossover(struct ivshm_member *member,
@@ -85,7 +85,7 @@ static void decide_crossover(struct ivshm_member *member,
 	d->dst = rcu_dereference(peer->port);
 	if (!d->dst)
 		return;
-	decide_joined(&member->pair[peer->index], d);
+	decide_member(member, peer->index, d);
 }
 
 static void decide_static(struct ivshm_port *src, struct ivshm_member *member,
@@ -122,7 +122,7 @@ static void decide_static(struct ivshm_port *src, struct ivshm_member *member,
 	if (!peer || peer->coupling != coupling)
 		return;
 	d->dst = dst;
-	decide_joined(&member->pair[peer->index], d);
+	decide_member(member, peer->index, d);
 }
 
 /*
@@ -133,15 +133,16 @@ static void decide_static(struct ivshm_port *src, struct ivshm_member *member,
 static bool window_reached(const struct detector_frame *f)
 {
 	struct ivshm_pair *pair = f->pair;
+	u32 frames = READ_ONCE(pair->window_frames);
 
-	if (!pair->window_frames ||
-	    time_after_eq(f->now, pair->window_start + HZ)) {
-		pair->window_start = f->now;
-		pair->window_frames = 0;
+	if (!frames ||
+	    time_after_eq(f->now, READ_ONCE(pair->window_start) + HZ)) {
+		WRITE_ONCE(pair->window_start, f->now);
+		frames = 0;
 	}
-	if (pair->window_frames < IVSHM_THRESHOLD_MAX)
-		pair->window_frames++;
-	return pair->window_frames >= f->member->coupling->threshold;
+	if (frames < IVSHM_THRESHOLD_MAX)
+		WRITE_ONCE(pair->window_frames, ++frames);
+	return frames >= f->member->coupling->threshold;
 }
 
 /* An answer for an older generation, or an old "no", is to be had anew. */
@@ -253,7 +254,8 @@ static enum ivshm_path decide_slow(const struct detector_frame *f)
 /* Coupled, and all three answers are of this generation. */
 static bool frame_is_direct(const struct detector_frame *f)
 {
-	if (READ_ONCE(f->pair->state) != IVSHM_PAIR_COUPLED)
+	/* Its epoch is read after; pairs with pair_set(). */
+	if (smp_load_acquire(&f->pair->state) != IVSHM_PAIR_COUPLED)
 		return false;
 	if (f->member->coupling->bypass)
 		return true;
@@ -286,6 +288,7 @@ static bool find_pair(struct detector_frame *f, const u8 *hdr, u32 hdr_len, u32 
 	f->now = jiffies;
 	f->gen = ivshm_bridge_rules_gen();
 	d->pair = f->pair;
+	d->index = f->index;
 
 	if (f->member->coupling->bypass)
 		return true;
@@ -372,19 +375,17 @@ void ivshm_detector_joined(struct ivshm_port *src, struct ivshm_pair *pair,
 	if (i == coupling->nr)
 		return;
 
-	if (READ_ONCE(pair->fresh))
-		WRITE_ONCE(pair->fresh, false);
+	if (coupling->type == IVSHM_COUPLING_STATIC)
+		return;
 
 	spin_lock(&coupling->lock);
-	if (pair->state == IVSHM_PAIR_JOINING) {
-		if (done) {
-			ivshm_coupling_pair_set(member, i, IVSHM_PAIR_COUPLED,
-						IVSHM_REASON_TRAFFIC);
-		} else {
-			WRITE_ONCE(pair->retry, jiffies + DETECTOR_RETRY_JOIN);
-			ivshm_coupling_pair_set(member, i, IVSHM_PAIR_UPLINK,
-						IVSHM_REASON_NO_TRAFFIC);
-		}
+	if (done && pair->state == IVSHM_PAIR_JOINING) {
+		ivshm_coupling_pair_set(member, i, IVSHM_PAIR_COUPLED,
+					IVSHM_REASON_TRAFFIC);
+	} else if (!done && pair->state != IVSHM_PAIR_UPLINK) {
+		WRITE_ONCE(pair->retry, jiffies + DETECTOR_RETRY_JOIN);
+		ivshm_coupling_pair_set(member, i, IVSHM_PAIR_UPLINK,
+					IVSHM_REASON_NO_TRAFFIC);
 	}
 	spin_unlock(&coupling->lock);
 }

@@ -39,7 +39,7 @@ struct ivshm_port;
 enum ivshm_path {
 	IVSHM_PATH_UPLINK,	/* to the port's own tap */
 	IVSHM_PATH_DIRECT,	/* to @dst */
-	IVSHM_PATH_HOLD,	/* to @dst, once its tap queue is past the switch */
+	IVSHM_PATH_HOLD,	/* to @dst, once its tap queues are past the switch */
 	IVSHM_PATH_FLOOD,	/* static coupling: to all running members but the sender */
 	IVSHM_PATH_DROP,	/* static coupling: nobody to give it to */
 };
@@ -50,12 +50,14 @@ enum ivshm_path {
  * @dst:	receiver for DIRECT and HOLD, valid in the caller's RCU section
  * @pair:	the pair from sender to @dst, to count on; also set for UPLINK if
  *		the frame was for a member of the same coupling.  NULL for FLOOD
+ * @index:	of the receiver's member, with @pair
  * @park_us:	how long the frame may wait for a full receiver, microseconds
  */
 struct ivshm_decision {
 	enum ivshm_path path;
 	struct ivshm_port *dst;
 	struct ivshm_pair *pair;
+	u32 index;
 	u32 park_us;
 };
 
@@ -82,11 +84,12 @@ void ivshm_detector_decide(struct ivshm_port *src, const u8 *hdr, u32 hdr_len,
 u32 ivshm_detector_direct(struct ivshm_port *src, const u8 *hdr, struct ivshm_decision *d);
 
 /*
- * The worker of @src reports that everything that was in the tap queue of the
+ * A worker of @src reports that everything that was in the tap queues of the
  * receiver when the pair began to join has been consumed (@done), or that it
  * gave up waiting: a dynamic pair goes on to COUPLED, or back to UPLINK, where
  * it stays for a second; a static one has no uplink and goes direct either way.
- *  Under RCU; @pair need not be valid any more.
+ * Each worker that sent frames for the pair by its uplink waits for itself, even
+ * after another one has coupled it.  Under RCU; @pair need not be valid any more.
  */
 void ivshm_detector_joined(struct ivshm_port *src, struct ivshm_pair *pair,
 			   bool done);

@@ -112,3 +112,40 @@ int ivshm_frame_linearise(struct ivshm_qp *qp, struct ivshm_frame *f)
 	ivshm_qp_count(qp, IVSHM_A_STAT_BOUNCED);
 	return 0;
 }
+
+static void ivshm_frame_hash_of(struct ivshm_frame *f, const u8 *head, u32 len)
+{
+	f->hash = ivshm_queue_hash(head, len);
+	f->hashed = true;
+}
+
+void ivshm_frame_hash(struct ivshm_qp *qp, struct ivshm_frame *f)
+{
+	u32 len = min_t(u32, f->len, IVSHM_HASH_LEN);
+	u8 head[IVSHM_HASH_LEN];
+
+	memcpy(head, f->copy, f->copy_len);
+	if (!ivshm_segs_read(qp->gm, f->seg, f->nr_segs, qp->hdr_len + f->copy_len,
+			     head + f->copy_len, len - f->copy_len))
+		ivshm_frame_hash_of(f, head, len);
+}
+
+int ivshm_frame_need_hash(struct ivshm_qp *qp, struct ivshm_frame *f)
+{
+	u32 len = min_t(u32, f->len, IVSHM_HASH_LEN);
+	u8 head[IVSHM_HASH_LEN];
+	int err;
+
+	if (f->hashed)
+		return 0;
+	if (f->buf) {
+		ivshm_frame_hash_of(f, f->buf->data, len);
+		return 0;
+	}
+	memcpy(head, f->copy, f->copy_len);
+	err = ivshm_segs_copy(qp, f->seg, f->nr_segs, qp->hdr_len + f->copy_len,
+			      head + f->copy_len, len - f->copy_len);
+	if (!err)
+		ivshm_frame_hash_of(f, head, len);
+	return err;
+}

@@ -4,7 +4,7 @@
  *
  *   open file of /dev/ivshm-net            netdev (tap, macvtap)
  *        |                                      |
- *   ivshm_qp ---------- 1 port per netdev -> ivshm_port ---> ivshm_member
+ *   ivshm_qp (n) ------ 1 port per netdev -> ivshm_port ---> ivshm_member
  *    |   |  \                                   |                 |
  *    |   |   ivshm_worker (one thread)     ivshm_addr (n)    ivshm_coupling
  *    |   2 ivshm_vring (rx, tx)                                   |
@@ -12,16 +12,16 @@
  *
  * - A queue pair (qp.c; ioctls in port_vhost.c, its taps in backend.c) is owned
  *   by its file and freed when the last reference goes; others reach it
- *   through ivshm_port.qp under RCU.
+ *   through ivshm_port.qps and, to deliver, by queue.c under RCU.
  * - A port (port.c) comes with the first NET_SET_BACKEND that names its
  *   netdev and goes when neither the netdev nor a queue pair holds it.
  * - A coupling (coupling.c) is made and deleted by netlink; its members take
  *   ports as they begin to run.
  * - The worker (worker.c) takes frames from the transmit ring (tx.c), asks the
- *   detector (tx_direct.c, detector.c) and delivers (deliver.c, or tx_fast.c for
- *   plain runs) or uses the tap (tx_rest.c, uplink.c, uplink_send.c).  Frames
- *   that must wait are parked (park.c), or left with the receiver in kernel
- *   buffers (bounce.c).
+ *   detector (tx_direct.c, detector.c), chooses a queue of the receiver
+ *   (queue.c) and delivers (deliver.c, or tx_fast.c for plain runs) or uses the
+ *   tap (tx_rest.c, uplink.c, uplink_send.c).  Frames that must wait are parked
+ *   (park.c), or left with the receiver in kernel buffers (bounce.c).
  *
  * Lock order, outermost first:
  *   ivshm_qp.mutex        ioctls of one open file

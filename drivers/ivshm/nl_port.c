@@ -52,8 +52,9 @@ static int port_put(struct sk_buff *skb, const struct ivshm_port *port)
 	if (nla_put_string(skb, IVSHM_A_PORT_NAME, port->name) ||
 	    port_put_dev(skb, port) ||
 	    nla_put_u32(skb, IVSHM_A_PORT_STATE, ivshm_port_shown_state(port)) ||
-	    nla_put_u32(skb, IVSHM_A_PORT_QUEUES,
-			rcu_access_pointer(port->qp) ? 1 : 0) ||
+	    nla_put_u32(skb, IVSHM_A_PORT_QUEUES, port->nr_qps) ||
+	    nla_put_u32(skb, IVSHM_A_PORT_QUEUES_USED, port->nr_rx ?
+			ivshm_port_in_use(port, port->nr_rx) : 0) ||
 	    nla_put_u32(skb, IVSHM_A_PORT_PID, port->pid) ||
 	    nla_put_u64_64bit(skb, IVSHM_A_PORT_FEATURES, port->features,
 			      IVSHM_A_PORT_PAD))
@@ -119,7 +120,7 @@ static size_t port_msg_size(void)
 {
 	return nla_total_size(0) +
 	       2 * nla_total_size(IVSHM_NAME_MAX) +	/* name, coupling */
-	       5 * nla_total_size(sizeof(u32)) +
+	       6 * nla_total_size(sizeof(u32)) +
 	       nla_total_size_64bit(sizeof(u64)) +
 	       ivshm_stats_size();
 }

@@ -66,7 +66,7 @@ bool ivshm_park_open(struct ivshm_qp *qp, struct ivshm_qp *dst, u32 dst_id)
 	if (park && (!dst || park->on == dst))
 		return true;
 	if (park) {
-		/* The receiver was started anew. */
+		/* Another queue, or the receiver was started anew. */
 		ivshm_park_unregister(park);
 	} else {
 		for (i = 0; i < IVSHM_PARKS; i++)
@@ -126,6 +126,17 @@ static void ivshm_park_empty(struct ivshm_qp *qp, struct ivshm_park *park,
 	list_splice_tail_init(&park->frames, frames);
 }
 
+/* Whether a frame for the MAC address of @f is among those waiting. */
+static bool ivshm_park_has(const struct ivshm_park *park, const struct ivshm_frame *f)
+{
+	const struct ivshm_frame *other;
+
+	list_for_each_entry(other, &park->frames, list)
+		if (ether_addr_equal_unaligned(other->copy, f->copy))
+			return true;
+	return false;
+}
+
 bool ivshm_park_release(struct ivshm_qp *qp, struct ivshm_frame *f)
 {
 	bool any = false;
@@ -133,13 +144,9 @@ bool ivshm_park_release(struct ivshm_qp *qp, struct ivshm_frame *f)
 
 	for (i = 0; i < IVSHM_PARKS; i++) {
 		struct ivshm_park *park = &qp->parks[i];
-		struct ivshm_frame *first;
 
 		if (!park->dst_id || park->dst_id == IVSHM_PARK_UPLINK ||
-		    list_empty(&park->frames))
-			continue;
-		first = list_first_entry(&park->frames, struct ivshm_frame, list);
-		if (!ether_addr_equal_unaligned(first->copy, f->copy))
+		    !ivshm_park_has(park, f))
 			continue;
 		/* In front of @f: at the end of the list that begins behind it. */
 		ivshm_park_empty(qp, park, &f->list);

@@ -12,6 +12,7 @@
 #include <net/sock.h>
 
 #include "coupling.h"
+#include "deliver.h"
 #include "ivshm.h"
 #include "netlink.h"
 #include "port.h"
@@ -59,13 +60,16 @@ struct ivshm_port *ivshm_port_find(const struct net *net, const char *name)
 	return NULL;
 }
 
-/* A ring is in error. Under RCU. */
+/* A ring is in error, be there others that are not. Under RCU. */
 static bool ivshm_port_is_broken(const struct ivshm_port *port)
 {
-	const struct ivshm_qp *qp = rcu_dereference(port->qp);
+	const struct ivshm_qp *qp;
 
-	return qp && (READ_ONCE(qp->vq[IVSHM_VQ_RX].ring.broken) ||
-		      READ_ONCE(qp->vq[IVSHM_VQ_TX].ring.broken));
+	list_for_each_entry_rcu(qp, &port->qps, port_list)
+		if (READ_ONCE(qp->vq[IVSHM_VQ_RX].ring.broken) ||
+		    READ_ONCE(qp->vq[IVSHM_VQ_TX].ring.broken))
+			return true;
+	return false;
 }
 
 enum ivshm_port_state ivshm_port_shown_state(const struct ivshm_port *port)
@@ -82,10 +86,25 @@ void ivshm_port_kick(struct ivshm_port *port)
 	struct ivshm_qp *qp;
 
 	rcu_read_lock();
-	qp = rcu_dereference(port->qp);
-	if (qp)
+	list_for_each_entry_rcu(qp, &port->qps, port_list)
 		ivshm_worker_wake(&qp->worker, IVSHM_WORK_PARK);
 	rcu_read_unlock();
+}
+
+u32 ivshm_port_in_use(const struct ivshm_port *port, u32 nr)
+{
+	const struct net_device *dev;
+	u32 attached;
+
+	if (nr <= 1)
+		return 1;
+	dev = rcu_dereference(port->dev);
+	if (!dev)
+		return nr;
+	/* TUNSETQUEUE changes it: it is how a VMM passes on ethtool -L. */
+	attached = port->tap ? READ_ONCE(port->tap->numvtaps) :
+			       READ_ONCE(dev->real_num_tx_queues);
+	return clamp(attached, 1U, nr);
 }
 
 /*
@@ -197,6 +216,8 @@ static struct ivshm_port *ivshm_port_new(struct net_device *dev, enum ivshm_port
 	port->net = dev_net(dev);
 	port->kind = kind;
 	port->state = IVSHM_PORT_STOPPED;
+	INIT_LIST_HEAD(&port->qps);
+	seqcount_init(&port->rx_seq);
 	strscpy(port->name, dev->name, sizeof(port->name));
 	netdev_hold(dev, &port->dev_tracker, GFP_KERNEL);
 	rcu_assign_pointer(port->dev, dev);
@@ -217,11 +238,67 @@ static void ivshm_port_set_state(struct ivshm_port *port, enum ivshm_port_state 
 }
 
 /*
+ * Choose who takes frames of others: the first queue pairs up to one that has
+ * never had a buffer, or one at least.  Whether the guest uses all of them is
+ * another question, see ivshm_port_in_use().
+ */
+static void ivshm_port_publish(struct ivshm_port *port)
+{
+	/* Under ivshm_mutex, and too large for the stack. */
+	static struct ivshm_qp *rx[IVSHM_QUEUES_MAX];
+	struct ivshm_qp *qp, *any = NULL;
+	u32 nr = 0, index = 0, i;
+	bool same, ready = true;
+
+	lockdep_assert_held(&ivshm_mutex);
+
+	list_for_each_entry(qp, &port->qps, port_list) {
+		WRITE_ONCE(qp->index, index++);
+		if (!any || any->leaving)
+			any = qp;
+		if (qp->leaving)
+			continue;
+		ready = ready && READ_ONCE(qp->rx_ready);
+		if (ready)
+			rx[nr++] = qp;
+	}
+	if (!nr && any)
+		rx[nr++] = any;
+
+	same = nr == port->nr_rx;
+	for (i = 0; i < nr && same; i++)
+		same = rcu_access_pointer(port->rx[i]) == rx[i];
+	if (same)
+		return;
+
+	/* Readers spin meanwhile. */
+	preempt_disable();
+	write_seqcount_begin(&port->rx_seq);
+	for (i = 0; i < nr; i++)
+		rcu_assign_pointer(port->rx[i], rx[i]);
+	for (; i < port->nr_rx; i++)
+		RCU_INIT_POINTER(port->rx[i], NULL);
+	port->nr_rx = nr;
+	write_seqcount_end(&port->rx_seq);
+	preempt_enable();
+}
+
+/* What is shown of the first queue pair. */
+static void ivshm_port_follow_first(struct ivshm_port *port)
+{
+	const struct ivshm_qp *qp = list_first_entry_or_null(&port->qps, struct ivshm_qp,
+							     port_list);
+
+	if (qp)
+		WRITE_ONCE(port->features, READ_ONCE(qp->features));
+}
+
+/*
  * Rings break in workers, also in those of others, which may not wait for the
  * mutex.  The port keeps its place in its coupling: a member of a static one
  * stays cut off from its tap whatever it does to its rings.
  */
-static void ivshm_port_look_broken(struct work_struct *work)
+static void ivshm_port_look(struct work_struct *work)
 {
 	struct ivshm_port *port;
 	bool broken;
@@ -231,6 +308,7 @@ static void ivshm_port_look_broken(struct work_struct *work)
 		rcu_read_lock();
 		broken = ivshm_port_is_broken(port);
 		rcu_read_unlock();
+		ivshm_port_publish(port);
 		if (ivshm_port_is_up(port))
 			ivshm_port_set_state(port, broken ? IVSHM_PORT_BROKEN :
 							    IVSHM_PORT_RUNNING,
@@ -239,11 +317,11 @@ static void ivshm_port_look_broken(struct work_struct *work)
 	mutex_unlock(&ivshm_mutex);
 }
 
-static DECLARE_WORK(ivshm_port_broken_work, ivshm_port_look_broken);
+static DECLARE_WORK(ivshm_port_work, ivshm_port_look);
 
-void ivshm_port_tell_broken(void)
+void ivshm_port_tell(void)
 {
-	schedule_work(&ivshm_port_broken_work);
+	schedule_work(&ivshm_port_work);
 }
 
 /* The interface goes, and with it the port: from the list and for good. */
@@ -261,6 +339,34 @@ static void ivshm_port_remove(struct ivshm_port *port)
 	/* The notifier's caller waits for a grace period before it frees. */
 	netdev_put(dev, &port->dev_tracker);
 	ivshm_port_put(port);
+}
+
+/* Whether @qp may be one more of @port's. */
+static int ivshm_port_admit(const struct ivshm_port *port, const struct ivshm_qp *qp)
+{
+	const struct ivshm_qp *other;
+
+	lockdep_assert_held(&ivshm_mutex);
+
+	if (port->nr_qps == IVSHM_QUEUES_MAX)
+		return -ENOSPC;
+	list_for_each_entry(other, &port->qps, port_list)
+		if (other->owner != qp->owner ||
+		    other->vq[IVSHM_VQ_RX].sock == qp->vq[IVSHM_VQ_RX].sock)
+			return -EBUSY;
+	return 0;
+}
+
+/* To its place, in the order of the ids. */
+static void ivshm_port_add(struct ivshm_port *port, struct ivshm_qp *qp)
+{
+	struct ivshm_qp *next;
+
+	list_for_each_entry(next, &port->qps, port_list)
+		if (next->id > qp->id)
+			break;
+	list_add_tail_rcu(&qp->port_list, &next->port_list);
+	WRITE_ONCE(port->nr_qps, port->nr_qps + 1);
 }
 
 int ivshm_port_attach(struct ivshm_qp *qp, struct net_device *dev,
@@ -282,26 +388,63 @@ int ivshm_port_attach(struct ivshm_qp *qp, struct net_device *dev,
 		err = -ENOMEM;
 		goto unlock;
 	}
-	if (rcu_access_pointer(port->qp)) {
-		err = -EBUSY;
+	err = ivshm_port_admit(port, qp);
+	if (err)
 		goto unlock;
-	}
+	if (kind == IVSHM_PORT_MACVTAP)
+		port->tap = rtnl_dereference(container_of(qp->vq[IVSHM_VQ_RX].sock,
+							  struct tap_queue, sock)->tap);
 	ivshm_port_get(port);	/* the queue pair's */
 	WRITE_ONCE(qp->port, port);
 	qp->stats = port->stats;
 	qp->worker.stats = port->stats;
 	ivshm_gmem_set_stats(qp->gm, port->stats);
-	port->features = qp->features;
-	port->pid = task_tgid_nr(current);
-	rcu_assign_pointer(port->qp, qp);
-	ivshm_port_set_state(port, IVSHM_PORT_RUNNING, IVSHM_REASON_NONE);
-	ivshm_coupling_port_up(port);
+	ivshm_port_add(port, qp);
+	ivshm_port_follow_first(port);
+	ivshm_port_publish(port);
+	if (!ivshm_port_is_up(port)) {
+		port->pid = task_tgid_nr(current);
+		ivshm_port_set_state(port, IVSHM_PORT_RUNNING, IVSHM_REASON_NONE);
+		ivshm_coupling_port_up(port);
+	}
 	/* It may have broken before there was a port to tell of. */
-	ivshm_port_tell_broken();
+	ivshm_port_tell();
 unlock:
 	mutex_unlock(&ivshm_mutex);
 	rtnl_unlock();
 	return err;
+}
+
+void ivshm_port_leave(struct ivshm_qp *qp)
+{
+	struct ivshm_port *port = qp->port;
+	struct ivshm_qp *other;
+	bool others;
+
+	if (!port)
+		return;
+	mutex_lock(&ivshm_mutex);
+	others = port->nr_qps > 1;
+	qp->leaving = true;
+	ivshm_port_publish(port);
+	mutex_unlock(&ivshm_mutex);
+	if (!others)
+		return;
+	/* Who waits for it goes elsewhere; who knows nothing yet comes to an end. */
+	ivshm_qp_wake_waiters(qp);
+	synchronize_rcu();
+	/* The worker delivers what was left with it, or else another one does. */
+	ivshm_worker_wake(&qp->worker, IVSHM_WORK_BOUNCE);
+	ivshm_qp_hold(qp);
+	mutex_lock(&ivshm_mutex);
+	list_for_each_entry(other, &port->qps, port_list) {
+		if (other->leaving)
+			continue;
+		ivshm_bounce_move(qp, other);
+		break;
+	}
+	mutex_unlock(&ivshm_mutex);
+	ivshm_qp_go(qp);
 }
 
 void ivshm_port_detach(struct ivshm_qp *qp, enum ivshm_reason reason)
@@ -311,11 +454,21 @@ void ivshm_port_detach(struct ivshm_qp *qp, enum ivshm_reason reason)
 	if (!port)
 		return;
 	mutex_lock(&ivshm_mutex);
-	RCU_INIT_POINTER(port->qp, NULL);
+	/* A grace period passes before it may be in a list again. */
+	list_del_rcu(&qp->port_list);
+	WRITE_ONCE(port->nr_qps, port->nr_qps - 1);
+	qp->leaving = false;
+	ivshm_port_publish(port);
+	ivshm_port_follow_first(port);
+	if (port->nr_qps)
+		goto unlock;
 	if (port->state != IVSHM_PORT_GONE)
 		ivshm_port_set_state(port, IVSHM_PORT_STOPPED, reason);
 	ivshm_coupling_port_down(port, reason);
+unlock:
 	mutex_unlock(&ivshm_mutex);
+	/* The broken one may have been this one. */
+	ivshm_port_tell();
 }
 
 static void ivshm_port_renamed(struct ivshm_port *port, struct net_device *dev)
@@ -381,7 +534,7 @@ void ivshm_port_exit(void)
 	struct ivshm_port *port, *next;
 
 	unregister_netdevice_notifier(&ivshm_port_nb);
-	cancel_work_sync(&ivshm_port_broken_work);
+	cancel_work_sync(&ivshm_port_work);
 	rtnl_lock();
 	mutex_lock(&ivshm_mutex);
 	list_for_each_entry_safe(port, next, &ivshm_ports, list)

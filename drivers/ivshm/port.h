@@ -7,6 +7,7 @@
 #include <linux/kref.h>
 #include <linux/list.h>
 #include <linux/netdevice.h>
+#include <linux/seqlock.h>
 #include <net/net_namespace.h>
 
 #include "stats.h"
@@ -15,6 +16,10 @@ struct file;
 struct ivshm_member;
 struct ivshm_qp;
 struct socket;
+struct tap_dev;
+
+/* Most queue pairs of a port, as many as a tap has at most. */
+#define IVSHM_QUEUES_MAX	256
 
 /* How a port's interface reaches its uplink. */
 enum ivshm_port_kind {
@@ -36,13 +41,22 @@ enum ivshm_port_kind {
  * @name:	of @dev; under ivshm_mutex
  * @kind:	what @dev is
  * @state:	written under ivshm_mutex, read anywhere
+ * @tap:	of a macvtap, NULL else; valid where @dev is
  * @features:	virtio features of the first queue pair while running
  * @pid:	process that owns the first queue pair
  * @member:	membership in a coupling, NULL if none; written by coupling.c
  *		under ivshm_mutex, read under RCU
- * @qp:		queue pairs being served; at the moment one.  Written by
- *		port.c under ivshm_mutex, read under RCU
+ * @qps:	queue pairs that serve it, ivshm_qp.port_list, by their id.
+ *		Written under ivshm_mutex, read under RCU
+ * @nr_qps:	in @qps
  * @stats:	counters
+ * @rx_seq:	the next two, written under ivshm_mutex:
+ * @nr_rx:	in @rx
+ * @rx:		those of @qps that take frames of others, in the same order; RCU
+ *
+ * The queue pairs of a port are those of one VMM.  They stand in the order in
+ * which it took them up (VHOST_SET_OWNER), for VMMs do that in the order of the
+ * device's queues, and stopping one does not change it.
  */
 struct ivshm_port {
 	struct kref ref;
@@ -54,12 +68,17 @@ struct ivshm_port {
 	char name[IFNAMSIZ];
 	enum ivshm_port_kind kind;
 	enum ivshm_port_state state;
+	struct tap_dev *tap;
 	u64 features;
 	u32 pid;
 	struct ivshm_member __rcu *member;
-	struct ivshm_qp __rcu *qp;
+	struct list_head qps;
+	u32 nr_qps;
 	struct ivshm_stats __percpu *stats;
 	struct rcu_head rcu;
+	seqcount_t rx_seq;
+	u32 nr_rx;
+	struct ivshm_qp __rcu *rx[IVSHM_QUEUES_MAX];
 };
 
 /* Its rings are the module's, in whatever state they are. Under ivshm_mutex. */
@@ -79,8 +98,17 @@ struct ivshm_port *ivshm_port_find(const struct net *net, const char *name);
 /* The state as it is shown: a ring in error counts. Under RCU. */
 enum ivshm_port_state ivshm_port_shown_state(const struct ivshm_port *port);
 
-/* A ring broke, or is a new one: let the listeners know of its port. Any context. */
-void ivshm_port_tell_broken(void);
+/*
+ * How many of the first @nr queue pairs the guest uses: no more than there are
+ * queues attached to the tap.  At least 1.  Under RCU.
+ */
+u32 ivshm_port_in_use(const struct ivshm_port *port, u32 nr);
+
+/*
+ * Something changed that ports follow from: a ring broke, or is a new one, or
+ * got its first receive buffers.  Any context.
+ */
+void ivshm_port_tell(void);
 
 /* Have the workers of @port look at their work again. Any context, RCU or a reference. */
 void ivshm_port_kick(struct ivshm_port *port);
@@ -104,11 +132,17 @@ struct net_device *ivshm_port_resolve(struct file *file, struct socket *sock,
  * @kind: what it is
  *
  * Makes the port if it is new.  Takes RTNL and ivshm_mutex; may sleep.
- * Returns 0, -EBUSY if another queue pair serves it, -ENODEV if it is going,
- * or -ENOMEM.
+ * Returns 0, -EBUSY if it is another VMM's or that queue of the tap has a queue
+ * pair, -ENOSPC if it has too many, -ENODEV if it is going, or -ENOMEM.
  */
 int ivshm_port_attach(struct ivshm_qp *qp, struct net_device *dev,
 		      enum ivshm_port_kind kind);
+/*
+ * It is about to stop: if there are others, frames go to those from now on, and
+ * what was on its way to @qp is with its guest, if that has the buffers.  Takes
+ * ivshm_mutex; may sleep. Fine without a port.
+ */
+void ivshm_port_leave(struct ivshm_qp *qp);
 /*
  * No more.  Workers may still decide for it and deliver into @qp until a grace
  * period has passed.  Takes ivshm_mutex; may sleep. Fine without a port.

@@ -216,7 +216,7 @@ static long ivshm_net_set_features(struct ivshm_qp *qp, u64 __user *argp)
 		ivshm_qp_set_features(qp, features);
 		ivshm_qp_go(qp);
 	}
-	if (qp->port)
+	if (qp->port && !READ_ONCE(qp->index))
 		WRITE_ONCE(qp->port->features, features);
 	ivshm_qp_set_log(qp);
 	return 0;
@@ -305,6 +305,8 @@ static void ivshm_qp_reset(struct ivshm_qp *qp)
 	ivshm_qp_set_features(qp, 0);
 }
 
+static atomic64_t ivshm_qp_ids;
+
 static long ivshm_net_set_owner(struct ivshm_qp *qp)
 {
 	struct ivshm_gmem *gm;
@@ -317,6 +319,7 @@ static long ivshm_net_set_owner(struct ivshm_qp *qp)
 		return PTR_ERR(gm);
 	qp->gm = gm;
 	qp->owner = current->mm;
+	qp->id = atomic64_inc_return(&ivshm_qp_ids);
 	for (i = 0; i < IVSHM_VQ_MAX; i++)
 		ivshm_vring_init(&qp->vq[i].ring, &ivshm_qp_ring_ops, &qp->vq[i]);
 	ivshm_qp_set_features(qp, qp->features);
@@ -397,7 +400,7 @@ static long ivshm_vring_set_addr_ioctl(struct ivshm_qp *qp, struct ivshm_vq *vq,
 		vq->started = false;
 	}
 	ivshm_qp_go(qp);
-	ivshm_port_tell_broken();
+	ivshm_port_tell();
 	return err;
 }
 

@@ -85,6 +85,8 @@ static void ivshm_qp_free(struct ivshm_qp *qp)
 	ivshm_scratch_free(qp->scratch);
 	kvfree(qp->segs);
 	kvfree(qp->tx_used);
+	if (qp->ways)
+		ivshm_ways_put(qp->ways);
 	kvfree(qp->parks);
 	kvfree(qp->frames);
 	free_percpu(qp->own_stats);
@@ -103,6 +105,9 @@ struct ivshm_qp *ivshm_qp_alloc(void)
 	qp->own_stats = alloc_percpu_gfp(struct ivshm_stats, GFP_KERNEL_ACCOUNT);
 	qp->frames = kvcalloc(IVSHM_QP_FRAMES, sizeof(*qp->frames), GFP_KERNEL_ACCOUNT);
 	qp->parks = kvcalloc(IVSHM_PARKS, sizeof(*qp->parks), GFP_KERNEL_ACCOUNT);
+	qp->ways = kzalloc(sizeof(*qp->ways), GFP_KERNEL_ACCOUNT);
+	if (qp->ways)
+		kref_init(&qp->ways->ref);
 	qp->tx_used = kvcalloc(IVSHM_QP_FRAMES, sizeof(*qp->tx_used), GFP_KERNEL_ACCOUNT);
 	qp->segs = kvcalloc(IVSHM_VRING_MAX_SEGS, sizeof(*qp->segs), GFP_KERNEL_ACCOUNT);
 	qp->scratch = ivshm_scratch_alloc();
@@ -111,8 +116,8 @@ struct ivshm_qp *ivshm_qp_alloc(void)
 	qp->uplink = ivshm_uplink_batch_alloc();
 	qp->pull = kzalloc(sizeof(*qp->pull), GFP_KERNEL_ACCOUNT);
 	qp->tap_frame.buf = ivshm_buf_alloc(IVSHM_FRAME_MAX);
-	if (!qp->own_stats || !qp->frames || !qp->parks || !qp->tx_used || !qp->segs ||
-	    !qp->scratch || !qp->line || !qp->fast || !qp->uplink || !qp->pull ||
+	if (!qp->own_stats || !qp->frames || !qp->parks || !qp->ways || !qp->tx_used ||
+	    !qp->segs || !qp->scratch || !qp->line || !qp->fast || !qp->uplink || !qp->pull ||
 	    !qp->tap_frame.buf) {
 		ivshm_qp_free(qp);
 		return ERR_PTR(-ENOMEM);
@@ -129,6 +134,7 @@ struct ivshm_qp *ivshm_qp_alloc(void)
 	INIT_LIST_HEAD(&qp->bounce);
 	INIT_LIST_HEAD(&qp->redo);
 	INIT_LIST_HEAD(&qp->free);
+	INIT_LIST_HEAD(&qp->port_list);
 	INIT_LIST_HEAD(&qp->tap_frame.bufs);
 	for (i = 0; i < IVSHM_VQ_MAX; i++)
 		qp->vq[i].qp = qp;
@@ -173,7 +179,7 @@ void ivshm_qp_report(struct ivshm_qp *qp, u32 index)
 		trace_ivshm_ring_error(qp, index);
 		if (vq->err)
 			eventfd_signal(vq->err, 1);
-		ivshm_port_tell_broken();
+		ivshm_port_tell();
 	}
 	spin_unlock(&qp->rx_lock);
 }
@@ -212,6 +218,24 @@ void ivshm_qp_tell_buffers(struct ivshm_qp *qp)
 	if (READ_ONCE(qp->rx_want))
 		ivshm_worker_wake(&qp->worker, IVSHM_WORK_RX);
 	ivshm_qp_wake_waiters(qp);
+}
+
+void ivshm_qp_wake_port(struct ivshm_qp *qp)
+{
+	struct ivshm_port *port = READ_ONCE(qp->port);
+	struct ivshm_qp *other;
+
+	if (likely(!port || READ_ONCE(port->nr_qps) == 1)) {
+		ivshm_qp_wake_waiters(qp);
+		return;
+	}
+	rcu_read_lock();
+	list_for_each_entry_rcu(other, &port->qps, port_list) {
+		ivshm_qp_wake_waiters(other);
+		if (READ_ONCE(other->tap_since))
+			ivshm_worker_wake(&other->worker, IVSHM_WORK_TAP_IN);
+	}
+	rcu_read_unlock();
 }
 
 void ivshm_qp_hold(struct ivshm_qp *qp)
@@ -322,6 +346,20 @@ static int ivshm_qp_start(struct ivshm_qp *qp, u32 index)
 	return 0;
 }
 
+/*
+ * A guest may leave a queue without buffers that it does not use yet: it gets
+ * no frames of others as long as the port has another one.
+ */
+static void ivshm_qp_look_ready(struct ivshm_qp *qp)
+{
+	if (qp->vq[IVSHM_VQ_RX].kick && !ivshm_deliver_ready(qp))
+		return;
+	WRITE_ONCE(qp->rx_ready, true);
+	ivshm_port_tell();
+	/* Our own may have waited for them as well. */
+	ivshm_worker_wake(&qp->worker, IVSHM_WORK_RX);
+}
+
 unsigned long ivshm_qp_run(void *priv, unsigned long bits, u64 *deadline)
 {
 	struct ivshm_qp *qp = priv;
@@ -337,6 +375,8 @@ unsigned long ivshm_qp_run(void *priv, unsigned long bits, u64 *deadline)
 			return bits;
 
 	if (rx->started) {
+		if (!qp->rx_ready)
+			ivshm_qp_look_ready(qp);
 		if (bits & BIT(IVSHM_WORK_PARK))
 			ivshm_uplink_look(qp);
 		if (bits & BIT(IVSHM_WORK_FAULT)) {
@@ -349,7 +389,8 @@ unsigned long ivshm_qp_run(void *priv, unsigned long bits, u64 *deadline)
 			    BIT(IVSHM_WORK_FAULT)))
 			ivshm_bounce_work(qp);
 		if (bits & (BIT(IVSHM_WORK_RX) | BIT(IVSHM_WORK_TAP_IN) |
-			    BIT(IVSHM_WORK_FAULT)))
+			    BIT(IVSHM_WORK_FAULT)) ||
+		    (bits & BIT(IVSHM_WORK_PARK) && qp->tap_since))
 			again |= ivshm_uplink_receive(qp);
 		/* There is more: no time for polling. */
 		if (again)
@@ -365,5 +406,7 @@ unsigned long ivshm_qp_run(void *priv, unsigned long bits, u64 *deadline)
 	*deadline = ivshm_park_deadline(qp);
 	if (rx->started && qp->isolating && qp->isolating != qp->isolated)
 		*deadline = min(*deadline, qp->isolate_at);
+	if (rx->started && qp->tap_since)
+		*deadline = min(*deadline, qp->tap_since + IVSHM_HOLD_NS);
 	return again;
 }

@@ -16,6 +16,7 @@
 #include <linux/virtio_net.h>
 
 #include "guest_mem.h"
+#include "queue.h"
 #include "vring.h"
 #include "worker.h"
 
@@ -34,8 +35,10 @@ enum {
 #define IVSHM_MISSES		3
 /* Receive buffers whose memory is brought in ahead, once some was missing. */
 #define IVSHM_PREFAULT		256
-/* How long a flow waits for its frames in the receiver's tap. Nanoseconds. */
+/* How long a flow waits for its frames in the receiver's taps. Nanoseconds. */
 #define IVSHM_HOLD_NS		(100 * NSEC_PER_MSEC)
+/* The same if it cannot stay where it was. */
+#define IVSHM_MOVE_NS		NSEC_PER_SEC
 /* Frames taken from a transmit ring, or delivered to one receiver, at once. */
 #define IVSHM_BATCH		64
 /* Descriptors looked at in one read section, a chain more or less. */
@@ -67,9 +70,40 @@ enum {
  */
 #define IVSHM_FRAME_COPY	(ETH_HLEN + 4)
 
-/* A frame in a kernel buffer. */
+/**
+ * struct ivshm_way - how a worker's frames go to one member of its coupling
+ * @epoch:	ivshm_pair.epoch when what the worker had sent by its uplink before
+ *		was consumed, 0 for never
+ * @map:	by which it chose queues of the receiver
+ * @left:	frames left there in kernel buffers
+ */
+struct ivshm_way {
+	u64 epoch;
+	struct ivshm_map map;
+	atomic_t left;
+};
+
+/* By the index of the receiver; frames left behind hold a reference each. */
+struct ivshm_ways {
+	struct kref ref;
+	struct ivshm_way way[IVSHM_MEMBERS_MAX];
+};
+
+/**
+ * struct ivshm_buf - a frame in a kernel buffer
+ * @list:	with its receiver, ivshm_qp.bounce, or of a frame
+ * @ways:	of the worker that left it with its receiver, a reference, and
+ * @index:	which of them
+ * @at:		ktime when it was left, ns
+ * @hdr:	vnet header
+ * @len:	bytes of @data
+ * @data:	the frame
+ */
 struct ivshm_buf {
 	struct list_head list;
+	struct ivshm_ways *ways;
+	u32 index;
+	u64 at;
 	struct virtio_net_hdr hdr;
 	u32 len;
 	u8 data[];
@@ -78,6 +112,7 @@ struct ivshm_buf {
 /* What has to happen to a frame before it can be decided again; may sleep. */
 enum ivshm_frame_want {
 	IVSHM_WANT_NOTHING,
+	IVSHM_WANT_HASH,	/* to know which of the receiver's queues */
 	IVSHM_WANT_FAULT,	/* the sender's memory was not there */
 	IVSHM_WANT_LINEAR,	/* a copy in a kernel buffer */
 	IVSHM_WANT_CONVERT,	/* a form that the receiver can take */
@@ -94,13 +129,19 @@ enum ivshm_frame_want {
  * @copy_len:	bytes in @copy
  * @plain:	@hdr describes the frame; else it goes by the uplink only
  * @flushed:	frames parked for the same address were let out before it
+ * @hashed:	@hash is there
+ * @held:	it waits, or waited, for what went another way before it
+ * @index:	of the receiver in its coupling
  * @len:	bytes of the frame, without the vnet header
  * @gso_len:	largest frame on the wire that it stands for
+ * @hash:	of its flow
  * @dst_id:	id of the receiving port
  * @park_us:	microseconds it may wait for the receiver
  * @deadline:	ktime, ns, until which it waits; 0 if it did not wait yet
  * @features:	netdev features of the receiver, for IVSHM_WANT_CONVERT
- * @target:	position in the receiver's tap to wait for, 0 for none
+ * @awaited:	queue pairs of the receiver with smaller ids have nothing in their
+ *		taps that the frame must come behind; of that one,
+ * @target:	position in its tap to wait for, 0 for none
  * @raw:	the guest's vnet header, for the uplink, which checks it itself
  * @hdr:	the header rebuilt from what was checked
  * @copy:	private copy of the first bytes, this is what is delivered
@@ -121,11 +162,16 @@ struct ivshm_frame {
 	u8 copy_len;
 	bool plain;
 	bool flushed;
+	bool hashed;
+	bool held;
+	u8 index;
 	u32 len;
 	u32 gso_len;
+	u32 hash;
 	u32 dst_id;
 	u32 park_us;
 	u64 deadline;
+	u64 awaited;
 	u64 target;
 	netdev_features_t features;
 	struct virtio_net_hdr raw;
@@ -197,7 +243,7 @@ struct ivshm_vq {
  * @frames:	struct ivshm_frame
  * @nr:		in @frames
  * @wait:	in @on's waiters, under its wait_lock
- * @on:		the receiver's queue pair, a reference; NULL when not registered
+ * @on:		a queue pair of the receiver, a reference; NULL when not registered
  * @self:	the sender
  */
 struct ivshm_park {
@@ -223,6 +269,8 @@ struct ivshm_pull;
  * struct ivshm_qp - a queue pair
  * @ref:	of the memory; the file and waiters hold one
  * @mutex:	serialises ioctls
+ * @id:		given with the owner, so that those of one VMM are in the order
+ *		in which it took up its queues; unique, never 0
  * @owner:	the VMM's address space, identity only; NULL without owner
  * @gm:		mirror of it
  * @has_table:	the VMM told where the guest's memory is; under @mutex
@@ -230,6 +278,11 @@ struct ivshm_pull;
  * @hdr_len:	bytes of the vnet header in front of each frame
  * @sock_hdr:	the tap speaks vnet headers of that size too
  * @port:	the port it serves, NULL for none; a reference
+ * @port_list:	in ivshm_port.qps
+ * @index:	place in there; written under ivshm_mutex
+ * @leaving:	about to stop; under ivshm_mutex
+ * @rx_ready:	the guest has put receive buffers there since it was started;
+ *		written by the worker
  * @vq:		the queues
  * @own_stats:	counters while it serves no port; else @stats is the port's
  * @log_ctx:	to be told when something was logged, or NULL; read anywhere,
@@ -258,6 +311,10 @@ struct ivshm_pull;
  *		@tap_nr are there
  * @tap_frame:	the first of those, in a kernel buffer
  * @tap_copied:	@tap_frame is not empty
+ * @tap_since:	ktime, ns, since when frames in hand wait for what senders left
+ *		with other queue pairs of the port, 0 for not; read by others
+ * @tap_past:	what was left there before is not waited for any more
+ * @tap_clear:	frames in hand need not wait so
  * @pull:	what is asked of ivshm_deliver_pull()
  * @tap_held:	frames from the tap wait for receive buffers; read by others
  * @tap_skip:	frames still to deliver though the port is isolated by now
@@ -269,6 +326,8 @@ struct ivshm_pull;
  * @free:	frames not in use
  * @parks, @nr_parks: parks, and how many are open
  * @nr_parked:	frames in all parks
+ * @ways:	how frames go to the other members of the coupling
+ * @hashing:	queues are being chosen by hashes: make them early
  * @redo:	frames that a signal kept from being sent
  * @tx_used:	completed, to be published
  * @segs:	a chain too long for a frame
@@ -281,6 +340,7 @@ struct ivshm_pull;
 struct ivshm_qp {
 	struct kref ref;
 	struct mutex mutex;		/* ioctls */
+	u64 id;
 	struct mm_struct *owner;
 	struct ivshm_gmem *gm;
 	bool has_table;
@@ -288,6 +348,10 @@ struct ivshm_qp {
 	u32 hdr_len;
 	u32 sock_hdr;
 	struct ivshm_port *port;
+	struct list_head port_list;
+	u32 index;
+	bool leaving;
+	bool rx_ready;
 	struct ivshm_stats __percpu *stats;
 	struct ivshm_stats __percpu *own_stats;
 	struct ivshm_worker worker;
@@ -323,6 +387,9 @@ struct ivshm_qp {
 	struct ivshm_frame tap_frame;
 	bool tap_copied;
 	bool tap_held;
+	bool tap_clear;
+	u64 tap_since;
+	u64 tap_past;
 	bool stopping;
 	u32 tap_skip;
 	u64 isolating;
@@ -333,6 +400,8 @@ struct ivshm_qp {
 	struct ivshm_park *parks;
 	u32 nr_parks;
 	u32 nr_parked;
+	struct ivshm_ways *ways;
+	bool hashing;
 	struct list_head redo;
 	struct ivshm_vring_used *tx_used;
 	u32 nr_tx_used;
@@ -390,6 +459,11 @@ void ivshm_qp_wake_waiters(struct ivshm_qp *qp);
  * if it waits. Any context, while the queue is watched or @qp is open under RCU.
  */
 void ivshm_qp_tell_buffers(struct ivshm_qp *qp);
+/*
+ * The worker has dealt with frames from its tap or with some that were left
+ * with it: wake all that wait for the port.
+ */
+void ivshm_qp_wake_port(struct ivshm_qp *qp);
 
 /*
  * No delivery into @qp and no work of its worker is under way, or begins,

@@ -95,6 +95,8 @@ static void ivshm_tx_reset(struct ivshm_frame *f, const struct ivshm_vring_chain
 	f->misses = 0;
 	f->nr_segs = chain->nr_out;
 	f->flushed = false;
+	f->hashed = false;
+	f->held = false;
 	f->page = NULL;
 	f->len = chain->out_len > hdr_len ? chain->out_len - hdr_len : 0;
 	f->deadline = 0;
@@ -214,6 +216,8 @@ static int ivshm_tx_fetch(struct ivshm_qp *qp, struct list_head *frames, u32 *by
 				err = -ENOSPC;
 			break;
 		}
+		if (qp->hashing)
+			ivshm_frame_hash(qp, f);
 		*bytes += f->len;
 		list_move_tail(&f->list, frames);
 	}

@@ -21,6 +21,7 @@
 struct ivshm_buf;
 struct ivshm_frame;
 struct ivshm_gmem;
+struct ivshm_map;
 struct ivshm_pair;
 struct ivshm_qp;
 struct ivshm_tx_fast;
@@ -51,6 +52,12 @@ void ivshm_tx_direct(struct ivshm_qp *qp, struct list_head *frames);
 u32 ivshm_tx_fast(struct ivshm_qp *qp);
 struct ivshm_tx_fast *ivshm_tx_fast_alloc(void);
 void ivshm_tx_fast_free(struct ivshm_tx_fast *fast);
+/*
+ * Whether the worker's frames for @pair, by the index of its receiver, go direct
+ * by @map: there is nothing that they could overtake.  Under RCU.
+ */
+bool ivshm_tx_way_open(struct ivshm_qp *qp, u32 index, const struct ivshm_pair *pair,
+		       const struct ivshm_map *map);
 /* Count @n frames of one pair, @bytes in all; @delivered: in @dst's ring by now. */
 void ivshm_tx_count_direct(struct ivshm_qp *qp, struct ivshm_qp *dst,
 			   const struct ivshm_pair *pair, u32 n, u64 bytes,
@@ -71,6 +78,13 @@ int ivshm_segs_copy(struct ivshm_qp *qp, const struct ivshm_vring_seg *seg,
 int ivshm_frame_read(struct ivshm_qp *qp, const struct ivshm_frame *f, u8 *to);
 /* Put the frame into a kernel buffer of its own. May sleep. As above or -ENOMEM. */
 int ivshm_frame_linearise(struct ivshm_qp *qp, struct ivshm_frame *f);
+/*
+ * Make the hash of the frame's flow.  In a read section, where it may be that
+ * it is not to be had yet.
+ */
+void ivshm_frame_hash(struct ivshm_qp *qp, struct ivshm_frame *f);
+/* The same to be had; may sleep.  0 or as ivshm_frame_read(). */
+int ivshm_frame_need_hash(struct ivshm_qp *qp, struct ivshm_frame *f);
 
 struct ivshm_buf *ivshm_buf_alloc(u32 len);
 void ivshm_bufs_free(struct list_head *bufs);

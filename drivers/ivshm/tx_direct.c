@@ -43,13 +43,14 @@ static void ivshm_tx_decide(struct ivshm_qp *qp, struct ivshm_frame *f)
 	f->dst = d.dst;
 	f->pair = d.pair;
 	f->dst_id = d.dst ? d.dst->id : 0;
+	f->index = d.index;
 	f->park_us = d.park_us;
+	if (d.path != IVSHM_PATH_DIRECT && d.path != IVSHM_PATH_HOLD)
+		f->held = false;
 }
 
-/*
- * Has the receiver consumed what was in its tap when the pair began to join?
- */
-static bool ivshm_tx_drained(struct ivshm_qp *dst, struct ivshm_frame *f)
+/* Has a queue pair of the receiver consumed what was in its tap when @f asked first? */
+static bool ivshm_tx_queue_drained(struct ivshm_qp *dst, struct ivshm_frame *f)
 {
 	u32 queued, seq;
 	u64 in, done;
@@ -68,6 +69,54 @@ static bool ivshm_tx_drained(struct ivshm_qp *dst, struct ivshm_frame *f)
 		return false;
 	}
 	return done >= f->target;
+}
+
+/* All of them, one after the other; whoever does not wakes us. Under RCU. */
+static bool ivshm_tx_drained(struct ivshm_frame *f)
+{
+	struct ivshm_qp *dst;
+
+	list_for_each_entry_rcu(dst, &f->dst->qps, port_list) {
+		if (dst->id < f->awaited)
+			continue;
+		if (dst->id > f->awaited) {
+			f->awaited = dst->id;
+			f->target = 0;
+		}
+		if (!ivshm_tx_queue_drained(dst, f))
+			return false;
+		f->awaited++;
+		f->target = 0;
+	}
+	return true;
+}
+
+/*
+ * A worker's frames for a receiver all come behind each other.  What is to be
+ * waited for when they take another way is
+ * - what the worker sent by its uplink before the pair was coupled,
+ * - what it left in a kernel buffer with another of the receiver's queues.
+ * All other frames that went direct are with the guest, those in parks go first.
+ */
+static bool ivshm_tx_joins(const struct ivshm_qp *qp, u32 index, const struct ivshm_pair *pair)
+{
+	return qp->ways->way[index].epoch != READ_ONCE(pair->epoch);
+}
+
+bool ivshm_tx_way_open(struct ivshm_qp *qp, u32 index, const struct ivshm_pair *pair,
+		       const struct ivshm_map *map)
+{
+	struct ivshm_way *way = &qp->ways->way[index];
+
+	if (unlikely(ivshm_tx_joins(qp, index, pair)))
+		return false;
+	if (likely(ivshm_map_same(&way->map, map)))
+		return true;
+	/* Pairs with ivshm_bounce_release(). */
+	if (atomic_read_acquire(&way->left))
+		return false;
+	way->map = *map;
+	return true;
 }
 
 /*
@@ -142,15 +191,23 @@ static void ivshm_tx_delivered(struct ivshm_qp *qp, struct ivshm_qp *dst,
 	ivshm_tx_count_direct(qp, dst, pair, n, bytes, true);
 }
 
-/* Collect, from @f on, what is left in @frames for the same receiver. */
+/* Collect, from @f on, what is left in @frames for the same queue of a receiver. */
 static u32 ivshm_tx_run(struct list_head *frames, struct ivshm_frame *f,
-			netdev_features_t features, struct ivshm_frame **run)
+			const struct ivshm_map *map, netdev_features_t features,
+			struct ivshm_frame **run)
 {
-	u32 id = f->dst_id, n = 0;
+	u32 id = f->dst_id, queue = ivshm_queue_index(map, f->hash), n = 0;
+	bool hashed = map->index == IVSHM_QUEUE_HASH;
 
 	list_for_each_entry_from(f, frames, list) {
 		if (f->dst_id != id)
 			continue;
+		if (unlikely(hashed)) {
+			if (!f->hashed)
+				break;
+			if (ivshm_queue_index(map, f->hash) != queue)
+				continue;
+		}
 		if (f->path != IVSHM_PATH_DIRECT || f->want ||
 		    !ivshm_vnet_fits(&f->hdr, features) || !list_empty(&f->bufs))
 			break;
@@ -231,10 +288,10 @@ static bool ivshm_tx_bounce(struct ivshm_qp *qp, struct ivshm_qp *dst,
 
 	/* Converted: those go, and the original is not needed any more. */
 	if (!list_empty(&f->bufs))
-		return ivshm_bounce(dst, &f->bufs);
+		return ivshm_bounce(qp, f->index, dst, &f->bufs);
 
 	list_add(&buf->list, &bufs);
-	if (!ivshm_bounce(dst, &bufs))
+	if (!ivshm_bounce(qp, f->index, dst, &bufs))
 		return false;
 	f->buf = NULL;
 	return true;
@@ -244,7 +301,7 @@ static bool ivshm_tx_bounce(struct ivshm_qp *qp, struct ivshm_qp *dst,
  * Send what can be sent to the receiver of @f right away, @f first.
  * Frames dealt with leave @frames.
  */
-static void ivshm_tx_to(struct ivshm_qp *qp, struct ivshm_qp *dst,
+static void ivshm_tx_to(struct ivshm_qp *qp, struct ivshm_qp *dst, const struct ivshm_map *map,
 			struct list_head *frames, struct ivshm_frame *f)
 {
 	netdev_features_t features = ivshm_uplink_features(dst);
@@ -277,7 +334,7 @@ static void ivshm_tx_to(struct ivshm_qp *qp, struct ivshm_qp *dst,
 		return;
 	}
 
-	n = ivshm_tx_run(frames, f, features, run);
+	n = ivshm_tx_run(frames, f, map, features, run);
 	while (n) {
 		done = ivshm_deliver(qp, dst, run, n, arm, false, &why);
 		ivshm_tx_delivered(qp, dst, run, done);
@@ -300,33 +357,57 @@ static void ivshm_tx_to(struct ivshm_qp *qp, struct ivshm_qp *dst,
 	}
 }
 
+/* Is everything that @f has to come behind with the receiver's guest? */
+static bool ivshm_tx_may_join(struct ivshm_qp *qp, struct ivshm_frame *f, bool joins)
+{
+	if (ivshm_park_busy(qp, f->dst_id) ||
+	    atomic_read_acquire(&qp->ways->way[f->index].left))
+		return false;
+	return !joins || (!ivshm_park_busy(qp, IVSHM_PARK_UPLINK) && ivshm_tx_drained(f));
+}
+
 /*
- * A pair is joining: @f goes direct, or waits, or it waited long enough and is
- * decided anew with those behind it for the same receiver.
+ * A pair is joining, or frames for the receiver take another way now: @f goes by
+ * it, or waits, or it waited long enough and is decided anew with those behind
+ * it for the same receiver.
  */
-static void ivshm_tx_hold(struct ivshm_qp *qp, struct ivshm_qp *dst,
+static void ivshm_tx_hold(struct ivshm_qp *qp, struct ivshm_qp *dst, const struct ivshm_map *map,
 			  struct list_head *frames, struct ivshm_frame *f)
 {
+	bool joins = f->path == IVSHM_PATH_HOLD || ivshm_tx_joins(qp, f->index, f->pair);
+	struct ivshm_way *way = &qp->ways->way[f->index];
+	/* Else it cannot go by the uplink instead. */
+	bool dynamic = joins && !ivshm_port_isolated(qp->port);
+	bool done, limit = false;
 	u32 id = f->dst_id;
-	bool limit;
 
-	ivshm_park_open(qp, dst, id);
-	if (!ivshm_park_busy(qp, id) && !ivshm_park_busy(qp, IVSHM_PARK_UPLINK) &&
-	    ivshm_tx_drained(dst, f)) {
-		ivshm_detector_joined(qp->port, f->pair, true);
-		f->path = IVSHM_PATH_DIRECT;
+	/* How long it waited for buffers is another matter. */
+	if (!f->held) {
+		f->held = true;
 		f->deadline = 0;
-		return;
+		f->awaited = 0;
 	}
-	list_del(&f->list);
-	if (ivshm_tx_wait(qp, f, IVSHM_HOLD_NS, &limit))
-		return;
-	list_add(&f->list, frames);
-	ivshm_detector_joined(qp->port, f->pair, false);
+	ivshm_park_open(qp, dst, id);
+	done = ivshm_tx_may_join(qp, f, joins);
+	if (!done) {
+		list_del(&f->list);
+		if (ivshm_tx_wait(qp, f, dynamic ? IVSHM_HOLD_NS : IVSHM_MOVE_NS, &limit))
+			return;
+		/* Rather lost than out of order. */
+		if (limit && !dynamic) {
+			ivshm_tx_drop(qp, f, IVSHM_A_STAT_DROP_PARK_LIMIT);
+			return;
+		}
+		list_add(&f->list, frames);
+	}
+	if (joins)
+		ivshm_detector_joined(qp->port, f->pair, done);
+	way->epoch = READ_ONCE(f->pair->epoch);
+	way->map = *map;
 	list_for_each_entry_from(f, frames, list) {
 		if (f->dst_id == id) {
 			f->deadline = 0;
-			f->target = 0;
+			f->held = false;
 			ivshm_tx_decide(qp, f);
 		}
 	}
@@ -352,7 +433,7 @@ static bool ivshm_tx_like(const struct ivshm_frame *f, const struct ivshm_frame 
 void ivshm_tx_direct(struct ivshm_qp *qp, struct list_head *frames)
 {
 	struct ivshm_frame *f, *last = NULL;
-	bool uplink = false;
+	bool uplink = false, hashing = false;
 	struct ivshm_qp *dst;
 	LIST_HEAD(left);
 
@@ -365,6 +446,7 @@ void ivshm_tx_direct(struct ivshm_qp *qp, struct list_head *frames)
 			f->dst = last->dst;
 			f->pair = last->pair;
 			f->dst_id = last->dst_id;
+			f->index = last->index;
 			f->park_us = last->park_us;
 			continue;
 		}
@@ -373,17 +455,14 @@ void ivshm_tx_direct(struct ivshm_qp *qp, struct list_head *frames)
 	}
 
 	while ((f = list_first_entry_or_null(frames, struct ivshm_frame, list))) {
-		u32 id = f->dst_id;
+		struct ivshm_map map;
 
 		if (f->path != IVSHM_PATH_DIRECT && f->path != IVSHM_PATH_HOLD) {
 			uplink |= f->path == IVSHM_PATH_UPLINK;
 			list_move_tail(&f->list, &left);
 			continue;
 		}
-		/* The tap is not drained of what is yet to be sent to it. */
-		if (f->path == IVSHM_PATH_HOLD && uplink)
-			break;
-		dst = rcu_dereference(f->dst->qp);
+		dst = ivshm_queue_pick(qp, f->dst, f->hash, &map);
 		if (!dst) {
 			/* Stopped a moment ago: what does the detector say now? */
 			ivshm_tx_decide(qp, f);
@@ -393,21 +472,37 @@ void ivshm_tx_direct(struct ivshm_qp *qp, struct list_head *frames)
 			}
 			continue;
 		}
-		if (f->path == IVSHM_PATH_HOLD) {
-			ivshm_tx_hold(qp, dst, frames, f);
+		if (unlikely(map.index == IVSHM_QUEUE_HASH)) {
+			hashing = true;
+			if (!f->hashed) {
+				f->want = IVSHM_WANT_HASH;
+				break;
+			}
+		}
+		if (f->path == IVSHM_PATH_HOLD ||
+		    !ivshm_tx_way_open(qp, f->index, f->pair, &map)) {
+			/* A tap is not drained of what is yet to be sent to it. */
+			if (uplink)
+				break;
+			ivshm_tx_hold(qp, dst, &map, frames, f);
 			continue;
 		}
-		if (ivshm_park_busy(qp, id)) {
+		if (unlikely(f->held)) {
+			f->held = false;
+			f->deadline = 0;
+		}
+		if (ivshm_park_busy(qp, f->dst_id)) {
 			list_del(&f->list);
 			ivshm_tx_park(qp, dst, f);
 			continue;
 		}
-		ivshm_tx_to(qp, dst, frames, f);
+		ivshm_tx_to(qp, dst, &map, frames, f);
 		if (list_first_entry_or_null(frames, struct ivshm_frame, list) != f)
 			continue;
 		if (f->want)
 			break;
 	}
 	rcu_read_unlock();
+	qp->hashing = hashing;
 	list_splice(&left, frames);
 }

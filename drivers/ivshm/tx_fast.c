@@ -295,6 +295,19 @@ static u32 ivshm_tx_fast_to(struct ivshm_qp *qp, struct ivshm_qp *dst,
 	return fast->nr;
 }
 
+/* The receiver's queue pair, if it is the same for all frames. */
+static struct ivshm_qp *ivshm_tx_fast_queue(struct ivshm_qp *qp, const struct ivshm_decision *d)
+{
+	struct ivshm_map map;
+	struct ivshm_qp *dst;
+
+	dst = ivshm_queue_pick(qp, d->dst, 0, &map);
+	if (unlikely(map.index == IVSHM_QUEUE_HASH) ||
+	    unlikely(!ivshm_tx_way_open(qp, d->index, d->pair, &map)))
+		return NULL;
+	return dst;
+}
+
 u32 ivshm_tx_fast(struct ivshm_qp *qp)
 {
 	struct ivshm_tx_fast *fast = qp->fast;
@@ -314,13 +327,13 @@ u32 ivshm_tx_fast(struct ivshm_qp *qp)
 	max = eth_type_vlan(fast->eth.h_proto) ? 0 :
 	      ivshm_detector_direct(qp->port, (const u8 *)&fast->eth, &d);
 	if (max)
-		dst = rcu_dereference(d.dst->qp);
+		dst = ivshm_tx_fast_queue(qp, &d);
 	if (dst && dst != qp) {
 		max = min_t(u32, max, IVSHM_FRAME_MAX) + qp->hdr_len;
 		done = ivshm_tx_fast_to(qp, dst, d.pair, fast, n, max);
 	}
 	rcu_read_unlock();
-	fast->off = !max;
+	fast->off = !dst;
 
 	ivshm_vring_unpop(&qp->vq[IVSHM_VQ_TX].ring, n - done);
 	used = qp->tx_used + qp->nr_tx_used;

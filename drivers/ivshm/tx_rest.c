@@ -9,66 +9,76 @@
 #include "qp.h"
 #include "tx.h"
 
-/* References to the queue pairs of all other running members; their number. */
-static u32 ivshm_tx_peers(struct ivshm_port *port, struct ivshm_qp **dst)
+/* The queue pair that takes @f at the member with index @i, or NULL. Under RCU. */
+static struct ivshm_qp *ivshm_tx_peer(struct ivshm_qp *qp, const struct ivshm_frame *f, u32 i,
+				      struct ivshm_map *map)
 {
-	struct ivshm_member *self;
-	u32 i, n = 0;
+	struct ivshm_member *self = rcu_dereference(qp->port->member);
+	struct ivshm_port *peer;
 
+	if (!self || i >= self->coupling->nr || i == self->index)
+		return NULL;
+	peer = rcu_dereference(self->coupling->member[i].port);
+	return peer ? ivshm_queue_pick(qp, peer, f->hash, map) : NULL;
+}
+
+/*
+ * Leave @bufs, a copy of @f, with the member of index @i.  Flooded frames wait
+ * for none that were left by another map, but those for one address do, then,
+ * for all of them.
+ */
+static bool ivshm_tx_flood_one(struct ivshm_qp *qp, const struct ivshm_frame *f, u32 i,
+			       struct list_head *bufs)
+{
+	struct ivshm_way *way = &qp->ways->way[i];
+	struct ivshm_qp *dst;
+	struct ivshm_map map;
+	bool ok;
+
+	/* Open under RCU means that its worker is there to be woken. */
 	rcu_read_lock();
-	self = rcu_dereference(port->member);
-	for (i = 0; self && i < self->coupling->nr; i++) {
-		struct ivshm_member *m = &self->coupling->member[i];
-		struct ivshm_port *peer = rcu_dereference(m->port);
-
-		if (m == self || !peer)
-			continue;
-		dst[n] = rcu_dereference(peer->qp);
-		if (dst[n] && ivshm_qp_tryget(dst[n]))
-			n++;
-	}
+	dst = ivshm_tx_peer(qp, f, i, &map);
+	if (dst && !ivshm_map_same(&way->map, &map))
+		way->map = atomic_read(&way->left) ? (struct ivshm_map){} : map;
+	ok = dst && ivshm_bounce(qp, i, dst, bufs);
 	rcu_read_unlock();
-	return n;
+	return ok;
 }
 
 /* To all other running members of a static coupling. May sleep. */
 static int ivshm_tx_flood(struct ivshm_qp *qp, struct ivshm_frame *f)
 {
-	struct ivshm_qp **dst;
 	u32 n = 0, i, sent = 0;
 	LIST_HEAD(bufs);
 	int err;
 
 	err = ivshm_frame_linearise(qp, f);
+	if (!err)
+		err = ivshm_frame_need_hash(qp, f);
 	if (err)
 		return err;
-	dst = kcalloc(IVSHM_MEMBERS_MAX, sizeof(*dst), GFP_KERNEL_ACCOUNT);
-	if (!dst)
-		return -ENOMEM;
 
-	n = ivshm_tx_peers(qp->port, dst);
-	for (i = 0; i < n; i++) {
-		netdev_features_t features;
-		bool ok;
+	for (i = 0; i < IVSHM_MEMBERS_MAX; i++) {
+		netdev_features_t features = 0;
+		struct ivshm_qp *dst;
+		struct ivshm_map map;
 
 		rcu_read_lock();
-		features = ivshm_uplink_features(dst[i]);
+		dst = ivshm_tx_peer(qp, f, i, &map);
+		if (dst)
+			features = ivshm_uplink_features(dst);
 		rcu_read_unlock();
+		if (!dst)
+			continue;
+		n++;
 		err = ivshm_vnet_convert(qp, f->buf, features, &bufs);
-		/* Open under RCU means that its worker is there to be woken. */
-		rcu_read_lock();
-		ok = !err && ivshm_bounce(dst[i], &bufs);
-		rcu_read_unlock();
-		if (ok) {
+		if (!err && ivshm_tx_flood_one(qp, f, i, &bufs)) {
 			sent++;
-		} else {
-			ivshm_qp_count(qp, err ? IVSHM_A_STAT_DROP_OFFLOAD :
-						 IVSHM_A_STAT_DROP_FULL);
-			ivshm_bufs_free(&bufs);
+			continue;
 		}
-		ivshm_qp_put(dst[i]);
+		ivshm_qp_count(qp, err ? IVSHM_A_STAT_DROP_OFFLOAD : IVSHM_A_STAT_DROP_FULL);
+		ivshm_bufs_free(&bufs);
 	}
-	kfree(dst);
 
 	if (sent) {
 		ivshm_qp_count(qp, IVSHM_A_STAT_TX_DIRECT_FRAMES);
@@ -108,12 +118,31 @@ static int ivshm_tx_uplink(struct ivshm_qp *qp, struct ivshm_frame *f)
 	return 0;
 }
 
-/* What @f waits for that may sleep. 0, or why not as ivshm_frame_read(). */
-static int ivshm_tx_prepare(struct ivshm_qp *qp, struct ivshm_frame *f)
+/* All of them, so that this is done once. 0 when @f has its hash. */
+static int ivshm_tx_hash(struct ivshm_qp *qp, struct ivshm_frame *f, struct list_head *frames)
+{
+	int err = ivshm_frame_need_hash(qp, f);
+
+	if (err)
+		return err;
+	list_for_each_entry(f, frames, list)
+		if (ivshm_frame_need_hash(qp, f))
+			break;
+	return 0;
+}
+
+/*
+ * What @f, taken from @frames, waits for that may sleep.  0, or why not as
+ * ivshm_frame_read().
+ */
+static int ivshm_tx_prepare(struct ivshm_qp *qp, struct ivshm_frame *f,
+			    struct list_head *frames)
 {
 	int err;
 
 	switch (f->want) {
+	case IVSHM_WANT_HASH:
+		return ivshm_tx_hash(qp, f, frames);
 	case IVSHM_WANT_FAULT:
 		return ivshm_gmem_fault(qp->gm);
 	case IVSHM_WANT_LINEAR:
@@ -164,7 +193,7 @@ static int ivshm_tx_rest(struct ivshm_qp *qp, struct list_head *frames)
 			err = 0;
 			break;
 		default:
-			err = ivshm_tx_prepare(qp, f);
+			err = ivshm_tx_prepare(qp, f, frames);
 			if (err)
 				break;
 			list_add(&f->list, frames);

@@ -74,6 +74,7 @@ static u32 ivshm_uplink_pull(struct ivshm_qp *qp)
 		raw_write_seqcount_begin(&qp->tap_seq);
 		qp->tap_at = 0;
 		qp->tap_nr = ptr_ring_consume_batched(qp->tap_ring, qp->tap, IVSHM_BATCH);
+		qp->tap_clear = false;
 		WRITE_ONCE(qp->tap_in, qp->tap_in + qp->tap_nr);
 		raw_write_seqcount_end(&qp->tap_seq);
 	}
@@ -84,6 +85,7 @@ void ivshm_uplink_unpull(struct ivshm_qp *qp)
 {
 	u32 n = ivshm_uplink_hand(qp);
 
+	WRITE_ONCE(qp->tap_since, 0);
 	if (!n)
 		return;
 	raw_write_seqcount_begin(&qp->tap_seq);
@@ -166,10 +168,10 @@ static bool ivshm_uplink_quiet(const struct ivshm_port *port)
 		peer = rcu_dereference(self->coupling->member[i].port);
 		if (!peer || peer == port)
 			continue;
-		qp = rcu_dereference(peer->qp);
-		/* What it sent before it said so is in our queue by now. */
-		if (qp && smp_load_acquire(&qp->tx_uplink))
-			return false;
+		list_for_each_entry_rcu(qp, &peer->qps, port_list)
+			/* What it sent before it said so is in our queue by now. */
+			if (smp_load_acquire(&qp->tx_uplink))
+				return false;
 	}
 	return true;
 }
@@ -327,6 +329,39 @@ static enum ivshm_uplink_step ivshm_uplink_hand_over(struct ivshm_qp *qp, u32 ha
 	return IVSHM_UPLINK_GO_ON;
 }
 
+/*
+ * Whether frames in hand have to wait for what was left with other queue pairs
+ * of the port before: the tap chooses queues in its own way.
+ */
+static bool ivshm_uplink_behind(struct ivshm_qp *qp)
+{
+	struct ivshm_port *port = qp->port;
+	struct ivshm_qp *other;
+	bool found = false;
+	u64 now;
+
+	qp->tap_clear = true;
+	if (!port || READ_ONCE(port->nr_qps) == 1)
+		return false;
+	now = ktime_get_ns();
+	if (!qp->tap_since)
+		WRITE_ONCE(qp->tap_since, now);
+	rcu_read_lock();
+	/* The lock in there orders; see ivshm_qp_wake_port(). */
+	list_for_each_entry_rcu(other, &port->qps, port_list)
+		found = found ||
+			ivshm_bounce_between(other, qp->tap_past, qp->tap_since);
+	rcu_read_unlock();
+	if (found && now - qp->tap_since < IVSHM_HOLD_NS) {
+		qp->tap_clear = false;
+		return true;
+	}
+	/* A queue whose guest never takes them does not stop the others. */
+	qp->tap_past = qp->tap_since;
+	WRITE_ONCE(qp->tap_since, 0);
+	return false;
+}
+
 static enum ivshm_uplink_step ivshm_uplink_step(struct ivshm_qp *qp, u32 *n)
 {
 	u32 hand = qp->tap_copied ? 0 : ivshm_uplink_pull(qp);
@@ -342,6 +377,8 @@ static enum ivshm_uplink_step ivshm_uplink_step(struct ivshm_qp *qp, u32 *n)
 	}
 	/* Their senders may have gone direct before. */
 	if (READ_ONCE(qp->bounce_nr) && !ivshm_bounce_work(qp))
+		return IVSHM_UPLINK_BLOCKED;
+	if (!qp->tap_clear && ivshm_uplink_behind(qp))
 		return IVSHM_UPLINK_BLOCKED;
 	if (hand)
 		return ivshm_uplink_hand_over(qp, hand, n);
@@ -379,6 +416,6 @@ unsigned long ivshm_uplink_receive(struct ivshm_qp *qp)
 	if (total)
 		ivshm_deliver_flush(qp);
 	/* Those who join wait for an empty queue, too. */
-	ivshm_qp_wake_waiters(qp);
+	ivshm_qp_wake_port(qp);
 	return step == IVSHM_UPLINK_GO_ON ? BIT(IVSHM_WORK_TAP_IN) : 0;
 }

@@ -117,6 +117,8 @@ enum ivshm_attr_port {
 	IVSHM_A_PORT_PID,		/* u32, process that owns the first queue pair */
 	IVSHM_A_PORT_FEATURES,		/* u64, virtio features negotiated */
 	IVSHM_A_PORT_STATS,		/* nest of enum ivshm_attr_stat */
+	/* u32, those of the queue pairs that frames of others are spread over */
+	IVSHM_A_PORT_QUEUES_USED,
 
 	__IVSHM_A_PORT_MAX,
 	IVSHM_A_PORT_MAX = __IVSHM_A_PORT_MAX - 1
@@ -125,7 +127,8 @@ enum ivshm_attr_port {
 enum ivshm_port_state {
 	IVSHM_PORT_STOPPED,		/* known, the VM's driver is not running */
 	IVSHM_PORT_RUNNING,		/* rings are served */
-	IVSHM_PORT_BROKEN,		/* a ring is in error, the guest must reset it */
+	/* a ring of some queue is in error, the guest must reset it; others are served */
+	IVSHM_PORT_BROKEN,
 	IVSHM_PORT_GONE,		/* only in events */
 };
 
