@@ -60,7 +60,8 @@ static inline struct nl_msg *message_port(const char *name)
 	nla_put_u32(msg, IVSHM_A_PORT_STATE, IVSHM_PORT_RUNNING);
 	nla_put_u32(msg, IVSHM_A_PORT_UPPER, 1);
 	nla_put_string(msg, IVSHM_A_PORT_COUPLING, "lan0");
-	nla_put_u32(msg, IVSHM_A_PORT_QUEUES, 1);
+	nla_put_u32(msg, IVSHM_A_PORT_QUEUES, 4);
+	nla_put_u32(msg, IVSHM_A_PORT_QUEUES_USED, 2);
 	nla_put_u32(msg, IVSHM_A_PORT_PID, 4711);
 	nla_put_u64(msg, IVSHM_A_PORT_FEATURES, 0x130000000);
 	stats = nest(msg, IVSHM_A_PORT_STATS);

@@ -73,7 +73,7 @@ static int port_table(void)
 	json_decref(ports);
 	return output_check("table of ports",
 		"PORT        STATE       UPPER     COUPLING  QUEUES   PID  TX-DIRECT  TX-UPLINK  RX-DIRECT  RX-UPLINK\n"
-		"vnet0       running     lo        lan0           1  4711       1002       1004       1006       1008\n"
+		"vnet0       running     lo        lan0           4  4711       1002       1004       1006       1008\n"
 		"tap\\x1b[7m  unknown-99  if999999  -              0     -          -          -          -          -\n");
 }
 
@@ -100,7 +100,7 @@ static int port_stats(void)
 	show_ports_stats(&ctx, ports);
 	json_decref(ports);
 	return output_check("statistics of ports",
-		"vnet0: running, upper lo, coupling lan0, 1 queue pair, pid 4711, features 0x130000000\n"
+		"vnet0: running, upper lo, coupling lan0, 4 queue pairs (2 in use), pid 4711, features 0x130000000\n"
 		"    COUNTER                                VALUE\n"
 		"    frames sent direct                      1002\n"
 		"    bytes sent direct                       1003\n"
@@ -146,7 +146,7 @@ static int port_json(void)
 	output_begin(false);
 	print_json(&ctx, ports);
 	return failed | output_check("JSON of ports",
-		"[{\"name\":\"vnet0\",\"ifindex\":7,\"state\":\"running\",\"upper\":\"lo\",\"upper_ifindex\":1,\"coupling\":\"lan0\",\"queues\":1,\"pid\":4711,\"features\":\"0x130000000\"},{\"name\":\"tap\\\\x1b[7m\",\"state\":\"unknown-99\",\"upper\":\"if999999\",\"upper_ifindex\":999999,\"queues\":0}]\n");
+		"[{\"name\":\"vnet0\",\"ifindex\":7,\"state\":\"running\",\"upper\":\"lo\",\"upper_ifindex\":1,\"coupling\":\"lan0\",\"queues\":4,\"queues_used\":2,\"pid\":4711,\"features\":\"0x130000000\"},{\"name\":\"tap\\\\x1b[7m\",\"state\":\"unknown-99\",\"upper\":\"if999999\",\"upper_ifindex\":999999,\"queues\":0}]\n");
 }
 
 static int coupling_text(void)

@@ -154,6 +154,7 @@ static const struct attr port_attrs[] = {
 	ATTR(IVSHM_A_PORT_UPPER, AT_IFINDEX, "upper", "upper device"),
 	ATTR(IVSHM_A_PORT_COUPLING, AT_STRING, "coupling", "coupling"),
 	ATTR(IVSHM_A_PORT_QUEUES, AT_U32, "queues", "queue pairs"),
+	ATTR(IVSHM_A_PORT_QUEUES_USED, AT_U32, "queues_used", "queue pairs in use"),
 	ATTR(IVSHM_A_PORT_PID, AT_U32, "pid", "pid"),
 	ATTR(IVSHM_A_PORT_FEATURES, AT_HEX64, "features", "features"),
 	ATTR(IVSHM_A_PORT_STATS, AT_NEST, "stats", "statistics", .nest = &attrs_stat),

@@ -91,6 +91,9 @@ void show_ports_stats(const struct ctx *ctx, const json_t *ports)
 			" queue pair%s", json_str(port, "upper"),
 			json_str(port, "coupling"), queues,
 			queues == 1 ? "" : "s");
+		if (queues > 1 && json_object_get(port, "queues_used"))
+			fprintf(ctx->out, " (%" JSON_INTEGER_FORMAT " in use)",
+				json_int(port, "queues_used"));
 		if (json_object_get(port, "pid"))
 			fprintf(ctx->out, ", pid %" JSON_INTEGER_FORMAT,
 				json_int(port, "pid"));
