@@ -40,12 +40,13 @@ mkdir -p "$work"
 # guests need more than a millisecond to come up with receive buffers.
 options=()
 case $IVSHM_VM_KERNEL in
-debug) full=0 tcp_s=5 size_mb=4 rounds=8 patience=60 udp_rate=200K few=1 options=(park-us 1000000) ;;
-*) full=1 tcp_s=1 size_mb=32 rounds=12 patience=20 udp_rate=1M few=20 ;;
+debug) full=0 tcp_s=5 spread_s=10 size_mb=4 rounds=8 patience=60 udp_rate=200K few=1 options=(park-us 1000000) ;;
+*) full=1 tcp_s=1 spread_s=3 size_mb=32 rounds=12 patience=20 udp_rate=1M few=20 ;;
 esac
 
-declare -A address=([a]=192.0.2.1 [b]=192.0.2.2 [c]=192.0.2.3 [far]=192.0.2.99 [host]=192.0.2.254)
-declare -A port_of=([a]=vnet0 [b]=vnet1 [c]=vnet2)
+declare -A address=([a]=192.0.2.1 [b]=192.0.2.2 [c]=192.0.2.3 [d]=192.0.2.4 [e]=192.0.2.5
+	[far]=192.0.2.99 [host]=192.0.2.254)
+declare -A port_of=([a]=vnet0 [b]=vnet1 [c]=vnet2 [d]=vnet3 [e]=vnet4)
 
 say() { printf '%s\n' "$*"; }
 
@@ -86,6 +87,7 @@ network()
 network_gone()
 {
 	ip netns del far
+	[ ! -e /sys/class/net/vnet3 ] || net_del vnet3 vnet4
 	net_del vnet0 vnet1 vnet2 low0 br0
 }
 
@@ -100,6 +102,8 @@ start_guest()
 	b) guest_start b --tap vnet1 --ip 192.0.2.2/24 $v \
 		--macvtap mvt1 --mac "$(cat /sys/class/net/mvt1/address)" --ip 198.51.100.2/24 $v ;;
 	c) guest_start c --tap vnet2 --ip 192.0.2.3/24 $v ;;
+	d) guest_start d --tap vnet3 --ip 192.0.2.4/24 $v --queues 4 ;;
+	e) guest_start e --tap vnet4 --ip 192.0.2.5/24 $v --queues 4 ;;
 	esac
 }
 

@@ -522,6 +522,7 @@ TEST_F_TIMEOUT(abi, tap_in_use, TIMEOUT)
 	}
 	EXPECT_EQ(0, ctl_port("tap0", &port));
 	EXPECT_EQ(IVSHM_PORT_RUNNING, port.state);
+	EXPECT_EQ(1, port.queues);
 	EXPECT_EQ(0, backend(second, 0, -1));
 	EXPECT_EQ(0, backend(second, 1, -1));
 	EXPECT_EQ(0, ctl_port("tap0", &port));

@@ -333,6 +333,10 @@ static void port_reply(struct nlattr **attr, void *arg)
 		return;
 	if (p[IVSHM_A_PORT_STATE])
 		port->state = nla_get_u32(p[IVSHM_A_PORT_STATE]);
+	if (p[IVSHM_A_PORT_QUEUES])
+		port->queues = nla_get_u32(p[IVSHM_A_PORT_QUEUES]);
+	if (p[IVSHM_A_PORT_QUEUES_USED])
+		port->queues_used = nla_get_u32(p[IVSHM_A_PORT_QUEUES_USED]);
 	if (p[IVSHM_A_PORT_COUPLING])
 		snprintf(port->coupling, sizeof(port->coupling), "%s",
 			 nla_get_string(p[IVSHM_A_PORT_COUPLING]));

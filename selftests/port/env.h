@@ -36,6 +36,7 @@ struct ctl_options {
 
 struct ctl_port {
 	__u32 state;
+	__u32 queues, queues_used;
 	char coupling[IVSHM_NAME_MAX];
 	__u64 stat[__IVSHM_A_STAT_MAX];
 };

@@ -59,10 +59,12 @@ static int tap_up(const char *name, const char *bridge)
 	return err;
 }
 
-int guest_tap(const char *name, unsigned int hdr_len, unsigned int offload,
-	      const char *bridge)
+static int tap_open(const char *name, short flags, unsigned int hdr_len,
+		    unsigned int offload, const char *bridge)
 {
-	struct ifreq ifr = { .ifr_flags = IFF_TAP | IFF_NO_PI | (hdr_len ? IFF_VNET_HDR : 0) };
+	struct ifreq ifr = {
+		.ifr_flags = IFF_TAP | IFF_NO_PI | (hdr_len ? IFF_VNET_HDR : 0) | flags,
+	};
 	int fd, err, size = hdr_len;
 
 	fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC | O_NONBLOCK);
@@ -79,6 +81,18 @@ int guest_tap(const char *name, unsigned int hdr_len, unsigned int offload,
 		return err;
 	}
 	return fd;
+}
+
+int guest_tap(const char *name, unsigned int hdr_len, unsigned int offload,
+	      const char *bridge)
+{
+	return tap_open(name, 0, hdr_len, offload, bridge);
+}
+
+int guest_tap_queue(const char *name, unsigned int hdr_len, unsigned int offload,
+		    const char *bridge)
+{
+	return tap_open(name, IFF_MULTI_QUEUE, hdr_len, offload, bridge);
 }
 
 void *guest_alloc(struct guest *g, size_t len, size_t align)
@@ -223,8 +237,9 @@ int guest_open(struct guest *g, const struct guest_config *c)
 		return -errno;
 	if (c->tap) {
 		offload = g->c.no_offload ? 0 : GUEST_OFFLOADS;
-		g->tap = guest_tap(c->tap, g->c.features & F_HEADERLESS ? 0 : g->hdr_len,
-				   offload, c->bridge);
+		g->tap = (c->multi ? guest_tap_queue : guest_tap)(c->tap,
+				g->c.features & F_HEADERLESS ? 0 : g->hdr_len,
+				offload, c->bridge);
 		if (g->tap < 0)
 			return g->tap;
 	}

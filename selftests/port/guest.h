@@ -58,6 +58,7 @@ enum { GUEST_RX, GUEST_TX, GUEST_QUEUES };
  * @features:	as the driver acknowledges them, default F_DEFAULT
  * @plain:	no features at all, for @features being 0
  * @no_offload:	the driver took no offloads
+ * @multi:	the tap has several queues, and this is one of them
  * @num:	ring sizes, default 256
  * @slot:	bytes of a buffer, default 2304
  * @nr_slots:	buffers, default as many as there are ring entries
@@ -73,6 +74,7 @@ struct guest_config {
 	__u64 features;
 	bool plain;
 	bool no_offload;
+	bool multi;
 	__u16 num[GUEST_QUEUES];
 	__u32 slot[GUEST_QUEUES];
 	__u32 nr_slots[GUEST_QUEUES];
@@ -147,6 +149,9 @@ struct guest_frame {
 /* A tap's fd, up and in @bridge if there is one; without vnet headers if @hdr_len is 0. */
 int guest_tap(const char *name, unsigned int hdr_len, unsigned int offload,
 	      const char *bridge);
+/* The same for one queue of many; the bridge is for the first. */
+int guest_tap_queue(const char *name, unsigned int hdr_len, unsigned int offload,
+		    const char *bridge);
 
 /* Open the device, own it, make memory, rings and tap; sets nothing running. */
 int guest_open(struct guest *g, const struct guest_config *c);
