@@ -13,6 +13,9 @@ TOOL=$HERE/../../tools/ivmctl
 TMP=$(mktemp -d) || exit 1
 trap 'rm -rf "$TMP"' EXIT
 
+# shellcheck source=../config/wrong.sh
+. "$HERE/../config/wrong.sh"
+
 export ASAN_OPTIONS=exitcode=99 UBSAN_OPTIONS=exitcode=99
 # Messages are compared as they are in English.
 export LC_ALL=C
@@ -138,7 +141,7 @@ test_help()
 	accept "usage: ivmctl" --help
 	accept "usage: ivmctl" -h
 	accept "ivmctl " -V
-	for object in port coupling address monitor; do
+	for object in port coupling address monitor apply diff save try confirm; do
 		accept "ivmctl $object" "$object" help
 		accept "ivmctl $object" help "$object"
 	done
@@ -147,10 +150,10 @@ test_help()
 
 test_words()
 {
-	refuse 'unknown object "prot", did you mean "port"?' prot
-	refuse 'unknown object "couplings", did you mean "coupling"?' couplings
-	refuse 'unknown object "bridge", expected one of: port, coupling, address, monitor, help' bridge
-	refuse 'unknown object ""' ""
+	refuse 'unknown object or command "prot", did you mean "port"?' prot
+	refuse 'unknown object or command "couplings", did you mean "coupling"?' couplings
+	refuse 'unknown object or command "bridge", expected one of: port, coupling, address, monitor, apply, diff, save, try, confirm, help' bridge
+	refuse 'unknown object or command ""' ""
 	refuse 'unknown verb "shwo", did you mean "show"?' port shwo
 	refuse 'unknown verb "ad", expected one of: show, help' address ad
 	refuse 'unknown verb "vnet0", to show a port: ivmctl port show vnet0' port vnet0
@@ -243,6 +246,51 @@ test_objects()
 	unloaded mon c
 }
 
+test_commands()
+{
+	local paths="$TMP/good.conf"
+
+	printf '[coupling lan0]\ntype = static\nmembers = vnet0 vnet1\n' >"$paths"
+	refuse 'unknown object or command "aply", did you mean "apply"?' aply
+	refuse 'unknown option "--dyr-run", did you mean "--dry-run"?' apply --dyr-run
+	refuse 'unknown option "-p" (options of ivmctl itself go before apply)' apply -p
+	refuse 'unknown option "--dry-run"' diff --dry-run
+	refuse 'option --keep takes no argument' apply --keep=yes
+	refuse 'unexpected argument "b"' save a b
+	refuse 'unexpected argument "x"' confirm x
+	refuse 'missing argument: SECONDS' try
+	refuse 'missing argument: SECONDS' try --keep
+	refuse 'SECONDS: "soon" is not a whole number of seconds' try soon
+	refuse 'SECONDS: 0 is out of range (1 to 86400)' try 0
+	refuse 'SECONDS: 86401 is out of range' try 86401
+	unloaded apply "$paths"
+	unloaded ap --dry "$paths" --keep
+	unloaded save
+	unloaded -j sa
+	unloaded try 1 "$paths"
+	run diff "$paths"
+	if ((loaded)); then
+		skip "diff: trouble has status 2, but the module is loaded"
+	else
+		[[ $rc == 2 && $err == *"module ivshm is not loaded"* ]]
+		verdict $? "diff: trouble has status 2"
+	fi
+	run apply /no/such/file
+	[[ $rc == 1 && $err == "ivmctl: cannot open /no/such/file: No such file or directory" ]]
+	verdict $? "apply: a file that does not exist"
+	batch 2 '/batch:1: try is not for a batch' <<<"try 5"
+	batch 2 '/wrong.conf:3: ' <<<"apply $TMP/wrong.conf"
+}
+
+# Before a socket is opened, so here as well as with the kernel.
+wrong_file()
+{
+	cat >"$TMP/wrong.conf"
+	run apply "$TMP/wrong.conf"
+	[[ $rc == 2 && -z $out ]] && grep -F "/wrong.conf:$1: " <<<"$err" | grep -q -F -- "$2"
+	verdict $? "wrong file, line $1: $2"
+}
+
 test_batch()
 {
 	batch 0 "" <<-'EOF'
@@ -251,7 +299,7 @@ test_batch()
 		help  # and a comment
 		'port' "help"
 	EOF
-	batch 2 '/batch:3: unknown object "prot", did you mean "port"?' <<-'EOF'
+	batch 2 '/batch:3: unknown object or command "prot", did you mean "port"?' <<-'EOF'
 		help
 
 		prot show
@@ -259,7 +307,7 @@ test_batch()
 	EOF
 	[[ $err != *bogus* ]]
 	verdict $? "a batch ends at the first error"
-	batch 2 '/batch:2: unknown object "bogus"' --force <<-'EOF'
+	batch 2 '/batch:2: unknown object or command "bogus"' --force <<-'EOF'
 		prot show
 		bogus
 		help port
@@ -277,7 +325,7 @@ test_batch()
 
 	printf 'help\nprot' | "$TMP/ivmctl" -b - >"$TMP/out" 2>"$TMP/err"
 	rc=${PIPESTATUS[1]}
-	[[ $rc == 2 && $(<"$TMP/err") == 'stdin:2: unknown object'* ]]
+	[[ $rc == 2 && $(<"$TMP/err") == 'stdin:2: unknown object or command'* ]]
 	verdict $? "batch from standard input, last line without its end"
 }
 
@@ -298,7 +346,7 @@ test_manual()
 {
 	local page word words
 
-	for page in "$TOOL"/*.8; do
+	for page in "$TOOL"/*.[458]; do
 		if command -v mandoc >/dev/null; then
 			mandoc -T lint -W warning "$page" >"$TMP/out" 2>"$TMP/err"
 			rc=$?
@@ -365,8 +413,12 @@ complete_to()
 
 test_completion()
 {
-	complete_to "port coupling address monitor help" ""
-	complete_to "coupling" c
+	complete_to "port coupling address monitor help apply diff save try confirm" ""
+	complete_to "coupling confirm" c
+	complete_to "--dry-run --keep" apply -
+	complete_to "--keep" diff x --k
+	complete_to "$TOOL/Makefile" save "$TOOL/Make"
+	complete_to "" confirm ""
 	complete_to "--json" --j
 	complete_to "show add del help" coupling ""
 	complete_to "vnet0 vnet1" port show ""
@@ -400,6 +452,8 @@ loaded=0
 	test_options
 	test_coupling
 	test_objects
+	wrong_files wrong_file
+	test_commands
 	test_batch
 	test_color
 	test_manual

@@ -6,15 +6,13 @@
 #include <netlink/genl/genl.h>
 #include <netlink/netlink.h>
 #include <poll.h>
-#include <signal.h>
 #include <string.h>
-#include <sys/signalfd.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "attr.h"
 #include "nl.h"
 #include "output.h"
+#include "signals.h"
 
 enum filter {
 	SHOW_PORT = 1,
@@ -204,44 +202,10 @@ static void listen_loop(struct monitor *mon, struct nl_cb *cb, int signals)
 	}
 }
 
-/*
- * The signals that end the listening are read between two events, so that no
- * line is cut short. A shell starts its background jobs with SIGINT ignored;
- * ignored signals cannot be read.
- */
-static int open_signals(void)
-{
-	struct sigaction action = { .sa_handler = SIG_DFL };
-	sigset_t set;
-
-	sigemptyset(&set);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGTERM);
-	sigprocmask(SIG_BLOCK, &set, NULL);
-	sigaction(SIGINT, &action, NULL);
-	sigaction(SIGTERM, &action, NULL);
-	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-}
-
-static void close_signals(int signals)
-{
-	struct signalfd_siginfo info;
-	sigset_t set;
-
-	/* What ended the listening shall not end the program. */
-	while (read(signals, &info, sizeof(info)) > 0)
-		;
-	close(signals);
-	sigemptyset(&set);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGTERM);
-	sigprocmask(SIG_UNBLOCK, &set, NULL);
-}
-
 static int monitor(struct ctx *ctx, unsigned int filter)
 {
 	struct monitor mon = { .ctx = ctx, .filter = filter };
-	int signals = open_signals();
+	int signals = signals_open();
 	struct nl_cb *cb;
 
 	cb = nl_cb_alloc(NL_CB_DEFAULT);
@@ -262,7 +226,7 @@ static int monitor(struct ctx *ctx, unsigned int filter)
 	ivnl_close(mon.nl);
 out:
 	nl_cb_put(cb);
-	close_signals(signals);
+	signals_close(signals);
 	return mon.rc;
 }
 

@@ -11,6 +11,7 @@
 
 #include "attr.h"
 #include "nl.h"
+#include "output.h"
 
 /* Above the longest request, whose nests are below 64 KiB. */
 #define REQUEST_SIZE	(96 * 1024)
@@ -67,15 +68,6 @@ struct request {
 	bool changed;
 	int rc;
 };
-
-static void *check_alloc(void *p)
-{
-	if (!p) {
-		fputs("ivmctl: out of memory\n", stderr);
-		exit(RC_REFUSED);
-	}
-	return p;
-}
 
 /*
  * Tell which attribute is at fault, and refuse what we do not understand.

@@ -31,14 +31,16 @@ static const char *const color_codes[] = {
 	[COLOR_BAD] = "\033[31m",
 };
 
-static void out_of_memory(void)
+void *check_alloc(void *p)
 {
-	fputs("ivmctl: out of memory\n", stderr);
-	exit(RC_REFUSED);
+	if (!p) {
+		fputs("ivmctl: out of memory\n", stderr);
+		exit(RC_REFUSED);
+	}
+	return p;
 }
 
-/* ASCII's, and the second set at U+0080, two bytes in UTF-8. */
-static bool is_control(const char *text)
+bool text_is_control(const char *text)
 {
 	const unsigned char *c = (const unsigned char *)text;
 
@@ -56,14 +58,12 @@ json_t *json_text(const char *text, size_t len)
 	value = json_stringn(text, len);	/* NULL if not UTF-8 */
 	plain = value;
 	for (i = 0; i < len && plain; i++)
-		plain = !is_control(&text[i]);
+		plain = !text_is_control(&text[i]);
 	if (plain)
 		return value;
 	json_decref(value);
 
-	safe = malloc(4 * len + 1);
-	if (!safe)
-		out_of_memory();
+	safe = check_alloc(malloc(4 * len + 1));
 	for (p = safe, i = 0; i < len; i++) {
 		unsigned char c = (unsigned char)text[i];
 
@@ -145,10 +145,8 @@ static unsigned int text_width(const char *text)
 
 struct table *table_new(unsigned int indent, const char *const *heads)
 {
-	struct table *table = calloc(1, sizeof(*table));
+	struct table *table = check_alloc(calloc(1, sizeof(*table)));
 
-	if (!table)
-		out_of_memory();
 	table->indent = indent;
 	table->heads = heads;
 	while (heads[table->columns])
@@ -163,16 +161,14 @@ void table_add(struct table *table, enum color color, const char *fmt, ...)
 
 	if (table->nr == table->room) {
 		table->room = table->room ? 2 * table->room : 64;
-		table->cells = reallocarray(table->cells, table->room,
-					    sizeof(*table->cells));
-		if (!table->cells)
-			out_of_memory();
+		table->cells = check_alloc(reallocarray(table->cells, table->room,
+							sizeof(*table->cells)));
 	}
 
 	cell = &table->cells[table->nr++];
 	va_start(ap, fmt);
 	if (vasprintf(&cell->text, fmt, ap) < 0)
-		out_of_memory();
+		check_alloc(NULL);
 	va_end(ap);
 	cell->width = text_width(cell->text);
 	cell->color = color;
@@ -209,11 +205,8 @@ static void table_print_rows(const struct ctx *ctx, const struct table *table,
 
 void table_print(const struct ctx *ctx, struct table *table)
 {
-	unsigned int *width = calloc(table->columns, sizeof(*width));
+	unsigned int *width = check_alloc(calloc(table->columns, sizeof(*width)));
 	unsigned int i, column;
-
-	if (!width)
-		out_of_memory();
 
 	for (column = 0; column < table->columns; column++) {
 		const char *head = table->heads[column];

@@ -18,6 +18,15 @@ enum color {
 	COLOR_BAD,
 };
 
+/* @p; the program ends if it is NULL for want of memory. */
+void *check_alloc(void *p);
+
+/*
+ * Whether a control character begins at @text: of ASCII, or of the second set at
+ * U+0080, two bytes in UTF-8.
+ */
+bool text_is_control(const char *text);
+
 /*
  * @len bytes that came from outside as a JSON string. Control characters and
  * what is not UTF-8 become \xNN: names must not steer a terminal.
