@@ -194,12 +194,12 @@ wrong_files()
 		type = static
 		park-us = 1 2
 	END
-	$wrong 3 'bypass = "maybe", expected yes or no' <<-'END'
+	$wrong 3 'bypass = "maybe", expected no or yes' <<-'END'
 		[coupling lan0]
 		type = dynamic
 		bypass = maybe
 	END
-	$wrong 3 'bypass = "1", expected yes or no' <<-'END'
+	$wrong 3 'bypass = "1", expected no or yes' <<-'END'
 		[coupling lan0]
 		type = dynamic
 		bypass = 1

@@ -141,7 +141,7 @@ test_help()
 	accept "usage: ivmctl" --help
 	accept "usage: ivmctl" -h
 	accept "ivmctl " -V
-	for object in port coupling address monitor apply diff save try confirm; do
+	for object in port coupling address monitor apply diff save try confirm doctor top metrics; do
 		accept "ivmctl $object" "$object" help
 		accept "ivmctl $object" help "$object"
 	done
@@ -152,7 +152,7 @@ test_words()
 {
 	refuse 'unknown object or command "prot", did you mean "port"?' prot
 	refuse 'unknown object or command "couplings", did you mean "coupling"?' couplings
-	refuse 'unknown object or command "bridge", expected one of: port, coupling, address, monitor, apply, diff, save, try, confirm, help' bridge
+	refuse 'unknown object or command "bridge", expected one of: port, coupling, address, monitor, apply, diff, save, try, confirm, doctor, top, metrics, help' bridge
 	refuse 'unknown object or command ""' ""
 	refuse 'unknown verb "shwo", did you mean "show"?' port shwo
 	refuse 'unknown verb "ad", expected one of: show, help' address ad
@@ -275,6 +275,31 @@ test_commands()
 		[[ $rc == 2 && $err == *"module ivshm is not loaded"* ]]
 		verdict $? "diff: trouble has status 2"
 	fi
+	refuse 'unexpected argument "x"' doctor x
+	refuse 'unknown option "--all"' doctor --all
+	refuse 'interval: 0 is out of range (1 to 3600)' top --interval 0
+	refuse 'interval: "1s" is not a whole number of seconds' top --interval=1s
+	refuse 'option --interval needs an argument' top --interval
+	refuse '--csv and JSON are two formats' -j top --csv
+	refuse 'without a terminal: use --once, --csv or -j' top
+	refuse 'did you mean "--once"?' top --onec
+	refuse 'option -o needs an argument' metrics -o
+	unloaded top --once
+	unloaded top --csv
+	if ((!loaded)); then
+		run metrics -o "$TMP/x.prom"
+		[[ $rc == 1 && -z $out && $(<"$TMP/x.prom") == *$'\nivshm_up 0' && $(stat -c %a "$TMP/x.prom") == 644 ]]
+		verdict $? "metrics: that nothing could be read is written"
+		run doctor
+		[[ $rc == 1 && -z $err && $out == "problem: module: ivshm is not loaded"* ]]
+		verdict $? "doctor: no module"
+		run -j doctor
+		[[ $rc == 1 && -z $err && $out == '[{"severity":"problem","object":"module","text":"ivshm is not loaded'* ]]
+		verdict $? "doctor: no module, in JSON"
+	fi
+	run metrics -o /no/such/dir/x.prom
+	[[ $rc == 1 && $err == *"cannot write /no/such/dir/x.prom: No such file or directory"* ]]
+	verdict $? "metrics: a file that cannot be written"
 	run apply /no/such/file
 	[[ $rc == 1 && $err == "ivmctl: cannot open /no/such/file: No such file or directory" ]]
 	verdict $? "apply: a file that does not exist"
@@ -413,12 +438,14 @@ complete_to()
 
 test_completion()
 {
-	complete_to "port coupling address monitor help apply diff save try confirm" ""
+	complete_to "port coupling address monitor help apply diff save try confirm doctor top metrics" ""
 	complete_to "coupling confirm" c
 	complete_to "--dry-run --keep" apply -
 	complete_to "--keep" diff x --k
 	complete_to "$TOOL/Makefile" save "$TOOL/Make"
 	complete_to "" confirm ""
+	complete_to "--once" top --o
+	complete_to "-o" metrics -
 	complete_to "--json" --j
 	complete_to "show add del help" coupling ""
 	complete_to "vnet0 vnet1" port show ""
@@ -460,6 +487,7 @@ loaded=0
 	test_completion
 	subtests render_test
 	subtests refusal_test
+	subtests figures_test
 } >"$TMP/results"
 
 echo "1..$nr"

@@ -102,6 +102,7 @@ static bool reads_back(const json_t *decl)
 	fclose(f);
 
 	conf_init(&conf);
+	conf.quiet = true;
 	f = check_alloc(fmemopen(text, len, "r"));
 	conf_read_file(&conf, f, json_str(decl, "name"));
 	fclose(f);
@@ -166,6 +167,8 @@ static int save_run(struct ctx *ctx, int argc, char **argv)
 	json_array_foreach(couplings, i, coupling)
 		json_array_append_new(decls, coupling_declared(coupling));
 	json_decref(couplings);
+	/* For those who compare two files. */
+	decls = json_sorted(decls, json_by_name);
 
 	if (ctx->json && !argc)
 		return print_json(ctx, decls);

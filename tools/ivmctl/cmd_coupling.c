@@ -31,14 +31,17 @@ static int parse_type(const struct ctx *ctx, const char *word, uint32_t *type)
 	return 0;
 }
 
-static int parse_bool(const struct ctx *ctx, const char *what, const char *word,
-		      uint32_t *value)
+static int parse_word(const struct ctx *ctx, const struct coupling_option *option,
+		      const char *word, uint32_t *value)
 {
-	static const char *const words[] = { "no", "yes", NULL };
-	int match = word_match(word, words);
+	static const char *const no_yes[] = { "no", "yes", NULL };
+	int match = word_match(word, option->words ? option->words : no_yes);
 
+	if (match < 0 && option->words)
+		return word_unknown(ctx, option->word, word, match, option->words);
 	if (match < 0)
-		return usage(ctx, "%s: expected yes or no, not \"%s\"", what, word);
+		return usage(ctx, "%s: expected yes or no, not \"%s\"", option->word,
+			     word);
 	*value = (uint32_t)match;
 	return 0;
 }
@@ -53,10 +56,11 @@ static int parse_option(const struct ctx *ctx, json_t *decl,
 		return usage(ctx, "%s is given twice", option->word);
 
 	if (!option->unit)
-		rc = parse_bool(ctx, option->word, word, &value);
+		rc = parse_word(ctx, option, word, &value);
 	else if (!option->zero || strcmp(word, option->zero))
 		rc = word_u32(ctx, option->word, option->unit, word, &value);
-	coupling_set(decl, option, value);
+	if (!rc)
+		coupling_set(decl, option, value);
 	return rc;
 }
 

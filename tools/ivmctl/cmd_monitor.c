@@ -27,19 +27,6 @@ struct monitor {
 	int rc;
 };
 
-/* RFC 3339, local time, microseconds. */
-static void format_time(const struct timespec *when, char *buf, size_t size)
-{
-	char date[32], zone[8];
-	struct tm tm;
-
-	localtime_r(&when->tv_sec, &tm);
-	strftime(date, sizeof(date), "%Y-%m-%dT%H:%M:%S", &tm);
-	strftime(zone, sizeof(zone), "%z", &tm);
-	snprintf(buf, size, "%s.%06ld%.3s:%s", date, when->tv_nsec / 1000, zone,
-		 zone + 3);
-}
-
 static void event_state(json_t *event, const json_t *message, const char *key,
 			const struct value_names *states)
 {
@@ -264,5 +251,5 @@ const struct object object_monitor = {
 	.name = "monitor",
 	.help = "events as they happen",
 	.verbs = monitor_verbs,
-	.more = "One line an event; with -j one JSON object a line. Ends on SIGINT.\n",
+	.more = "One line an event; with -j one JSON object a line. Ends on SIGHUP, SIGINT and SIGTERM.\n",
 };

@@ -115,7 +115,6 @@ static int conclude(struct ctx *ctx, const struct changes *changes,
 	return RC_REFUSED;
 }
 
-/* With the signals and the socket at hand. */
 static int try_changes(struct ctx *ctx, const struct changes *changes,
 		       unsigned int seconds, int signals, int listener)
 {
@@ -141,6 +140,28 @@ static int try_changes(struct ctx *ctx, const struct changes *changes,
 	return rc;
 }
 
+static int try_with_signals(struct ctx *ctx, const struct changes *changes,
+			    unsigned int seconds)
+{
+	int signals = signals_open();
+	int rc = RC_REFUSED;
+	int listener;
+
+	if (signals < 0) {
+		complain(ctx, "cannot wait for signals: %s", strerror(errno));
+		return RC_REFUSED;
+	}
+	/* Ctrl-Z must not stop the clock. */
+	signal(SIGTSTP, SIG_IGN);
+	listener = trial_listen(ctx);
+	if (listener >= 0) {
+		rc = try_changes(ctx, changes, seconds, signals, listener);
+		close(listener);
+	}
+	signals_close(signals);
+	return rc;
+}
+
 static int try_run(struct ctx *ctx, int argc, char **argv)
 {
 	bool keep = false;
@@ -149,9 +170,9 @@ static int try_run(struct ctx *ctx, int argc, char **argv)
 		{ .name = NULL }
 	};
 	struct changes changes = { 0 };
-	int signals, listener = -1, rc;
 	struct conf conf;
 	uint32_t seconds;
+	int rc;
 
 	if (ctx->file)
 		return usage(ctx, "try is not for a batch");
@@ -171,17 +192,8 @@ static int try_run(struct ctx *ctx, int argc, char **argv)
 		rc = changes_find(ctx, &changes, &conf, keep);
 	if (!rc && !changes.nr)
 		changes_print_sum(ctx->out, &changes);
-	if (!rc && changes.nr) {
-		/* Ctrl-Z must not stop the clock. */
-		signal(SIGTSTP, SIG_IGN);
-		signals = signals_open();
-		listener = trial_listen(ctx);
-		rc = RC_REFUSED;
-		if (signals >= 0 && listener >= 0)
-			rc = try_changes(ctx, &changes, seconds, signals, listener);
-		close(listener);
-		signals_close(signals);
-	}
+	if (!rc && changes.nr)
+		rc = try_with_signals(ctx, &changes, seconds);
 	changes_free(&changes);
 	conf_free(&conf);
 	return rc;

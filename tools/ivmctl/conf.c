@@ -339,13 +339,25 @@ static void read_number(struct parser *p, const struct coupling_option *option,
 	      option->zero ? ", or " : "", option->zero ? option->zero : "");
 }
 
-static void read_bool(struct parser *p, const struct coupling_option *option,
+static void read_word(struct parser *p, const struct coupling_option *option,
 		      const char *value)
 {
-	if (strcmp(value, "yes") && strcmp(value, "no"))
-		wrong(p, "%s = \"%s\", expected yes or no", option->word, value);
-	else
-		coupling_set(p->decl, option, !strcmp(value, "yes"));
+	static const char *const no_yes[] = { "no", "yes", NULL };
+	const char *const *words = option->words ? option->words : no_yes;
+	char list[64] = "";
+	uint32_t i;
+
+	for (i = 0; words[i]; i++) {
+		size_t len = strlen(list);
+
+		if (!strcmp(value, words[i])) {
+			coupling_set(p->decl, option, i);
+			return;
+		}
+		snprintf(list + len, sizeof(list) - len, "%s%s", i ? " or " : "",
+			 words[i]);
+	}
+	wrong(p, "%s = \"%s\", expected %s", option->word, value, list);
 }
 
 static void read_member(struct parser *p, const char *name)
@@ -442,7 +454,7 @@ static int key_value(void *user, const char *section, const char *word,
 	else if (coupling_options[key].unit)
 		read_number(p, &coupling_options[key], value);
 	else
-		read_bool(p, &coupling_options[key], value);
+		read_word(p, &coupling_options[key], value);
 	return 1;
 }
 

@@ -33,6 +33,7 @@ struct conf_coupling {
  * @files:     names of the files
  * @nr_files:  number of @files
  * @errors:    complaints so far
+ * @quiet:     count them only
  */
 struct conf {
 	struct conf_coupling *couplings;
@@ -43,6 +44,7 @@ struct conf {
 	char **files;
 	size_t nr_files;
 	unsigned int errors;
+	bool quiet;
 };
 
 void conf_init(struct conf *conf);

@@ -44,6 +44,8 @@ void conf_wrong(struct conf *conf, const char *file, unsigned int line,
 	va_list ap;
 
 	conf->errors++;
+	if (conf->quiet)
+		return;
 	fprintf(stderr, "%s:%u: ", file, line);
 	va_start(ap, fmt);
 	vfprintf(stderr, fmt, ap);

@@ -66,8 +66,29 @@ bool coupling_is_dynamic(const json_t *decl)
 void coupling_set(json_t *decl, const struct coupling_option *option,
 		  uint32_t value)
 {
-	json_object_set_new(decl, option->key, option->unit ?
-			    json_integer(value) : json_boolean(value));
+	json_t *json;
+
+	if (option->words)
+		json = json_string(option->words[value]);
+	else
+		json = option->unit ? json_integer(value) : json_boolean(value);
+	json_object_set_new(decl, option->key, json);
+}
+
+/* The number that an option has. */
+static uint32_t option_number(const struct coupling_option *option, const json_t *value)
+{
+	uint32_t i;
+
+	if (option->unit)
+		return (uint32_t)json_integer_value(value);
+	if (!option->words)
+		return json_is_true(value);
+	for (i = 0; option->words[i]; i++)
+		if (!strcmp(option->words[i], json_string_value(value)))
+			return i;
+	/* One of a newer module: to be refused, not to be taken for another. */
+	return UINT32_MAX;
 }
 
 static bool option_fits(const json_t *decl, const struct coupling_option *option)
@@ -181,9 +202,8 @@ static bool put_options(struct nl_msg *msg, const json_t *decl)
 
 		if (!value)
 			continue;
-		if (option->unit)
-			full = nla_put_u32(msg, option->attr,
-					   (uint32_t)json_integer_value(value));
+		if (option->unit || option->words)
+			full = nla_put_u32(msg, option->attr, option_number(option, value));
 		else
 			full = nla_put_u8(msg, option->attr, json_is_true(value));
 	}
@@ -226,6 +246,8 @@ const char *coupling_value(const json_t *decl,
 
 	if (!value)
 		return NULL;
+	if (option->words)
+		return json_string_value(value);
 	if (!option->unit)
 		return json_is_true(value) ? "yes" : "no";
 	if (option->zero && !json_integer_value(value))
@@ -272,9 +294,7 @@ void coupling_print_words(FILE *f, const json_t *decl)
 		const json_t *given = json_object_get(decl, option->key);
 
 		value = coupling_value(decl, option, buf, sizeof(buf));
-		if (!value || (option->unit ?
-			       json_integer_value(given) == option->preset :
-			       json_is_true(given) == (option->preset != 0)))
+		if (!value || option_number(option, given) == option->preset)
 			continue;
 		fprintf(f, " %s %s", option->word, value);
 	}

@@ -22,7 +22,8 @@
  * struct coupling_option - an option of a coupling
  * @word:    what a user writes
  * @key:     in JSON
- * @unit:    what its number counts, NULL for yes or no
+ * @unit:    what its number counts, NULL if it is none
+ * @words:   its values by number, NULL if it is a number, or yes or no
  * @attr:    attribute of enum ivshm_attr_coupling
  * @dynamic: for dynamic couplings only
  * @min:     least number
@@ -34,6 +35,7 @@ struct coupling_option {
 	const char *word;
 	const char *key;
 	const char *unit;
+	const char *const *words;
 	uint16_t attr;
 	bool dynamic;
 	uint32_t min;

@@ -9,6 +9,9 @@
  *   conf*.c   configuration files
  *   change.c  from the couplings that there are to those declared, and back
  *   coupling.c  declarations of couplings: JSON, requests, words
+ *   trial.c   taking back what is not confirmed
+ *   rates.c   what ports and pairs do in a second
+ *   doctor_*.c  what is wrong with this host
  *   nl*.c     the netlink socket, requests, and explaining refusals
  *   attr.c    what attributes and values are called; messages to JSON
  *   output.c  tables, colour, JSON and number formats
@@ -115,6 +118,9 @@ extern const struct object command_diff;
 extern const struct object command_save;
 extern const struct object command_try;
 extern const struct object command_confirm;
+extern const struct object command_doctor;
+extern const struct object command_top;
+extern const struct object command_metrics;
 int overview(struct ctx *ctx);
 
 /* words.c */

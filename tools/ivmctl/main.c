@@ -33,6 +33,9 @@ static const struct object *const commands[] = {
 	&command_save,
 	&command_try,
 	&command_confirm,
+	&command_doctor,
+	&command_top,
+	&command_metrics,
 };
 
 static const struct option long_options[] = {

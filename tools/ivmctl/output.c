@@ -4,6 +4,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "output.h"
 
@@ -87,6 +88,49 @@ const char *json_str(const json_t *object, const char *key)
 json_int_t json_int(const json_t *object, const char *key)
 {
 	return json_integer_value(json_object_get(object, key));
+}
+
+int json_by_name(const void *a, const void *b)
+{
+	static const char *const keys[] = { "name", "coupling", "src", "dst" };
+	const json_t *x = *(const json_t *const *)a, *y = *(const json_t *const *)b;
+	size_t i;
+	int diff;
+
+	for (i = 0; i < ARRAY_SIZE(keys); i++) {
+		diff = strcmp(json_str(x, keys[i]), json_str(y, keys[i]));
+		if (diff)
+			return diff;
+	}
+	return 0;
+}
+
+json_t *json_sorted(json_t *list, int (*compare)(const void *a, const void *b))
+{
+	size_t i, nr = json_array_size(list);
+	json_t **items = check_alloc(calloc(nr + 1, sizeof(*items)));
+	json_t *sorted = check_alloc(json_array());
+
+	for (i = 0; i < nr; i++)
+		items[i] = json_array_get(list, i);
+	qsort(items, nr, sizeof(*items), compare);
+	for (i = 0; i < nr; i++)
+		json_array_append(sorted, items[i]);
+	free(items);
+	json_decref(list);
+	return sorted;
+}
+
+void format_time(const struct timespec *when, char *buf, size_t size)
+{
+	char date[32], zone[8];
+	struct tm tm;
+
+	localtime_r(&when->tv_sec, &tm);
+	strftime(date, sizeof(date), "%Y-%m-%dT%H:%M:%S", &tm);
+	strftime(zone, sizeof(zone), "%z", &tm);
+	snprintf(buf, size, "%s.%06ld%.3s:%s", date, when->tv_nsec / 1000, zone,
+		 zone + 3);
 }
 
 int print_json(const struct ctx *ctx, json_t *value)

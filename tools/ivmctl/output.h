@@ -6,6 +6,7 @@
 #include <jansson.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <time.h>
 
 #include "ivmctl.h"
 
@@ -36,6 +37,14 @@ json_t *json_text(const char *text, size_t len);
 /* Members of @object, "-" or 0 if there is no such. */
 const char *json_str(const json_t *object, const char *key);
 json_int_t json_int(const json_t *object, const char *key);
+
+/* For json_sorted(): objects by their names, or those of a pair. */
+int json_by_name(const void *a, const void *b);
+/* @list, which is released, in order. The caller owns it. */
+json_t *json_sorted(json_t *list, int (*compare)(const void *a, const void *b));
+
+/* RFC 3339, local time, microseconds. */
+void format_time(const struct timespec *when, char *buf, size_t size);
 
 /* Print and release @value. Returns enum rc. */
 int print_json(const struct ctx *ctx, json_t *value);
