@@ -243,32 +243,29 @@ doctor_rules()
 		sick '(fa1 is on none)' 'ip link set PORT master'
 }
 
-# What a process has that does not use the device.
+# held DEVICE TEXT ADVICE - while a process has tap ta0, and DEVICE, open
+held()
+{
+	local holder rc
+
+	"$top/selftests/vm/tap-open" 5=ta0 -- sleep 600 6<>"$1" &
+	holder=$!
+	shift
+	sick "$@"
+	rc=$?
+	kill "$holder"
+	wait "$holder" 2>/dev/null
+	return "$rc"
+}
+
 doctor_taps()
 {
-	local holder
-
 	"$ivmctl" coupling add lan static ta0 ta1 && ip tuntap add ta0 mode tap vnet_hdr multi_queue || return
-	run 0 doctor && says out 'hint: lan: no VM uses member ta0' && says out 'hint: lan: member ta1 does not exist' || return
-	"$top/selftests/vm/tap-open" 5=ta0 -- sleep 600 &
-	holder=$!
-	sleep 1
-	sick 'problem: ta0: sleep (pid' 'vhostfd=' && says out 'without vhost, by userspace virtio' || return
-	kill "$holder"
-	wait "$holder" 2>/dev/null
-	"$top/selftests/vm/tap-open" 5=ta0 -- sleep 600 6<>/dev/vhost-net &
-	holder=$!
-	sleep 1
-	sick 'with /dev/vhost-net' 'vhostfd=' || return
-	kill "$holder"
-	wait "$holder" 2>/dev/null
-	"$top/selftests/vm/tap-open" 5=ta0 -- sleep 600 6<>/dev/ivshm-net &
-	holder=$!
-	sleep 1
-	sick 'problem: ta0: it is no port, although sleep (pid' 'falling back on userspace virtio' || return
-	kill "$holder"
-	wait "$holder" 2>/dev/null
-	"$ivmctl" coupling del lan && ip link del ta0 && well
+	run 0 doctor && says out 'hint: lan: no VM uses member ta0' && says out 'hint: lan: member ta1 does not exist' &&
+		held /dev/null 'without vhost, by userspace virtio' 'vhostfd=' &&
+		held /dev/vhost-net 'with /dev/vhost-net, so it cannot be coupled' 'vhostfd=' &&
+		held /dev/ivshm-net 'problem: ta0: it is no port, although sleep (pid' 'falling back on userspace virtio' &&
+		"$ivmctl" coupling del lan && ip link del ta0 && well
 }
 
 none_lost()

@@ -87,13 +87,11 @@ static void find_declared(struct changes *changes, const struct conf *conf,
 	}
 }
 
-int changes_find(struct ctx *ctx, struct changes *changes,
-		 const struct conf *conf, bool keep)
+static int find(struct ctx *ctx, struct changes *changes, const struct conf *conf,
+		bool keep)
 {
-	json_t *decls;
+	json_t *decls = fetch_declared(ctx);
 
-	memset(changes, 0, sizeof(*changes));
-	decls = fetch_declared(ctx);
 	if (!decls)
 		return RC_REFUSED;
 	/* One more, as none at all need not be an allocation. */
@@ -104,6 +102,17 @@ int changes_find(struct ctx *ctx, struct changes *changes,
 	find_declared(changes, conf, decls, false);
 	json_decref(decls);
 	return RC_OK;
+}
+
+int changes_read(struct ctx *ctx, struct changes *changes, struct conf *conf,
+		 char **paths, int nr, bool keep)
+{
+	int rc;
+
+	memset(changes, 0, sizeof(*changes));
+	conf_init(conf);
+	rc = conf_read(ctx, conf, paths, nr);
+	return rc ? rc : find(ctx, changes, conf, keep);
 }
 
 void changes_free(struct changes *changes)

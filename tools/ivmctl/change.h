@@ -41,17 +41,19 @@ struct changes {
 };
 
 /**
- * changes_find() - compare what the kernel has with what is declared
+ * changes_read() - compare what the kernel has with what files declare
  * @ctx:     complaints go by it
- * @changes: set to the difference; to be freed also after an error. It is valid
- *           for as long as @conf is
- * @conf:    what is declared
+ * @changes: set to the difference
+ * @conf:    set to what is declared, to which @changes refer; both are to be
+ *           freed also after an error
+ * @paths:   as conf_read() takes them
+ * @nr:      number of @paths
  * @keep:    let be what is not declared
  *
  * Return: enum rc.
  */
-int changes_find(struct ctx *ctx, struct changes *changes,
-		 const struct conf *conf, bool keep);
+int changes_read(struct ctx *ctx, struct changes *changes, struct conf *conf,
+		 char **paths, int nr, bool keep);
 void changes_free(struct changes *changes);
 
 /**

@@ -41,16 +41,13 @@ static int apply_run(struct ctx *ctx, int argc, char **argv)
 		{ .name = "keep", .flag = &keep },
 		{ .name = NULL }
 	};
-	struct changes changes = { 0 };
+	struct changes changes;
 	struct conf conf;
 	int rc;
 
 	if (word_options(ctx, options, &argc, argv))
 		return RC_USAGE;
-	conf_init(&conf);
-	rc = conf_read(ctx, &conf, argv, argc);
-	if (!rc)
-		rc = changes_find(ctx, &changes, &conf, keep);
+	rc = changes_read(ctx, &changes, &conf, argv, argc, keep);
 	if (!rc)
 		rc = apply(ctx, &changes, dry_run);
 	changes_free(&changes);
@@ -66,16 +63,13 @@ static int diff_run(struct ctx *ctx, int argc, char **argv)
 		{ .name = "keep", .flag = &keep },
 		{ .name = NULL }
 	};
-	struct changes changes = { 0 };
+	struct changes changes;
 	struct conf conf;
 	int rc;
 
 	if (word_options(ctx, options, &argc, argv))
 		return RC_USAGE;
-	conf_init(&conf);
-	rc = conf_read(ctx, &conf, argv, argc);
-	if (!rc)
-		rc = changes_find(ctx, &changes, &conf, keep);
+	rc = changes_read(ctx, &changes, &conf, argv, argc, keep);
 	if (!rc)
 		rc = print_changes(ctx, &changes);
 	if (rc)

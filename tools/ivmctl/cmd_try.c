@@ -169,7 +169,7 @@ static int try_run(struct ctx *ctx, int argc, char **argv)
 		{ .name = "keep", .flag = &keep },
 		{ .name = NULL }
 	};
-	struct changes changes = { 0 };
+	struct changes changes;
 	struct conf conf;
 	uint32_t seconds;
 	int rc;
@@ -186,10 +186,7 @@ static int try_run(struct ctx *ctx, int argc, char **argv)
 		return usage(ctx, "SECONDS: %u is out of range (1 to %u)", seconds,
 			     SECONDS_MAX);
 
-	conf_init(&conf);
-	rc = conf_read(ctx, &conf, argv + 1, argc - 1);
-	if (!rc)
-		rc = changes_find(ctx, &changes, &conf, keep);
+	rc = changes_read(ctx, &changes, &conf, argv + 1, argc - 1, keep);
 	if (!rc && !changes.nr)
 		changes_print_sum(ctx->out, &changes);
 	if (!rc && changes.nr)
