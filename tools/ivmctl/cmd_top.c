@@ -105,6 +105,17 @@ static int print_loop(struct top *top, bool once)
  * On a terminal
  */
 
+/* Not further down than to the last line. */
+static void limit_skip(struct top *top, const char *text)
+{
+	int nr = 0;
+
+	for (; *text; text++)
+		nr += *text == '\n';
+	if (top->skip > nr - (LINES - 2))
+		top->skip = nr > LINES - 2 ? nr - (LINES - 2) : 0;
+}
+
 /* Print what rates_show() would, from line @top->skip on, below the title. */
 static void draw(struct top *top, const json_t *rates)
 {
@@ -117,6 +128,7 @@ static void draw(struct top *top, const json_t *rates)
 	ctx.out = check_alloc(open_memstream(&text, &len));
 	rates_show(&ctx, rates);
 	fclose(ctx.out);
+	limit_skip(top, text);
 
 	erase();
 	attron(A_REVERSE);
