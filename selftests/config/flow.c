@@ -27,12 +27,17 @@ struct flow {
 	__u64 moved;
 };
 
-static volatile sig_atomic_t ended;
+static sig_atomic_t ended;
 
 static void on_signal(int sig)
 {
 	(void)sig;
-	ended = 1;
+	__atomic_store_n(&ended, 1, __ATOMIC_RELAXED);
+}
+
+static bool is_ended(void)
+{
+	return __atomic_load_n(&ended, __ATOMIC_RELAXED);
 }
 
 static void fail(const struct flow *f, const char *what)
@@ -47,7 +52,7 @@ static void pump(struct flow *f)
 	static __u8 frame[LEN];
 	__u32 piece = f->from->hdr_len, id, seq;
 
-	for (; !ended && f->sent - f->seen < WINDOW; f->sent++) {
+	for (; !is_ended() && f->sent - f->seen < WINDOW; f->sent++) {
 		frame_make(frame, LEN, f->to->mac, f->from->mac, f->id, f->sent);
 		if (guest_send_pieces(f->from, NULL, frame, LEN, &piece, 1, GUEST_MORE))
 			break;
@@ -96,7 +101,7 @@ int main(int argc, char **argv)
 			.from = &g[i], .to = &g[!i], .id = i, .moved = now_ms(),
 		};
 
-	while (!ended || flow[0].seen != flow[0].sent || flow[1].seen != flow[1].sent) {
+	while (!is_ended() || flow[0].seen != flow[0].sent || flow[1].seen != flow[1].sent) {
 		for (i = 0; i < 2; i++)
 			pump(&flow[i]);
 		if (!told && flow[0].seen && flow[1].seen) {

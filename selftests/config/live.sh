@@ -215,7 +215,7 @@ doctor_host()
 	chmod 0666 /dev/ivshm-net && sick 'anybody may open it (mode 0666' 'udevadm trigger' || return
 	chmod 0600 /dev/ivshm-net && sick 'VMs that do not run as root cannot open it' 'udevadm trigger' || return
 	chmod 0660 /dev/ivshm-net && mv /dev/ivshm-net /dev/ivshm-kept && sick '/dev/ivshm-net: No such file' 'udevadm' || return
-	touch /dev/ivshm-net && sick 'it is another file than character device 10:' 'rm /dev/ivshm-net' || return
+	touch /dev/ivshm-net && sick 'it is another file than character device 10:' 'Remove it' || return
 	mv /dev/ivshm-kept /dev/ivshm-net && well
 }
 

@@ -116,7 +116,8 @@ static int save_text(const struct ctx *ctx, const json_t *decls, FILE *f)
 	json_array_foreach(decls, i, decl) {
 		/* There are names that the kernel takes and a file cannot have. */
 		if (!reads_back(decl)) {
-			complain(ctx, "coupling %s cannot be saved: its names do not fit into a file",
+			complain(ctx,
+				 "coupling %s cannot be saved: its names do not fit into a file",
 				 json_str(decl, "name"));
 			return RC_REFUSED;
 		}

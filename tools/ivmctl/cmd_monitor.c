@@ -251,5 +251,7 @@ const struct object object_monitor = {
 	.name = "monitor",
 	.help = "events as they happen",
 	.verbs = monitor_verbs,
-	.more = "One line an event; with -j one JSON object a line. Ends on SIGHUP, SIGINT and SIGTERM.\n",
+	.more =
+	"One line an event; with -j one JSON object a line. Ends on SIGHUP, SIGINT and\n"
+	"SIGTERM.\n",
 };

@@ -132,7 +132,8 @@ static void draw(struct top *top, const json_t *rates)
 
 	erase();
 	attron(A_REVERSE);
-	mvprintw(0, 0, " ivmctl top  every %u s  sorted by %s   q: quit  s: sort  up, down: scroll ",
+	mvprintw(0, 0,
+		 " ivmctl top  every %u s  sorted by %s   q: quit  s: sort  up, down: scroll ",
 		 top->seconds, top->by_name ? "name" : "rate");
 	attroff(A_REVERSE);
 	for (line = text; *line; line = next, nr++) {

@@ -19,11 +19,11 @@
 #define BACKGROUND_MS	500
 
 enum verdict {
-	WAITING,
-	CONFIRMED,
-	DECLINED,	/* by the user */
-	EXPIRED,
-	ENDED,		/* by a signal, or the terminal is gone */
+	VERDICT_WAITING,
+	VERDICT_CONFIRMED,
+	VERDICT_DECLINED,	/* by the user */
+	VERDICT_TIMED_OUT,
+	VERDICT_CUT_OFF,		/* by a signal, or the terminal is gone */
 };
 
 static int64_t now_ms(void)
@@ -42,18 +42,18 @@ static enum verdict read_terminal(const struct ctx *ctx)
 	ssize_t n = read(STDIN_FILENO, line, sizeof(line) - 1);
 
 	if (n < 0 && errno == EINTR)
-		return WAITING;
+		return VERDICT_WAITING;
 	if (n <= 0)
-		return ENDED;
+		return VERDICT_CUT_OFF;
 	line[n] = '\0';
 	line[strcspn(line, "\r\n")] = '\0';
 	if (!*line || !strcasecmp(line, "y") || !strcasecmp(line, "yes"))
-		return CONFIRMED;
+		return VERDICT_CONFIRMED;
 	if (!strcasecmp(line, "n") || !strcasecmp(line, "no"))
-		return DECLINED;
+		return VERDICT_DECLINED;
 	fputs("Enter or \"yes\" to keep the changes, \"no\" to take them back.\n", ctx->out);
 	fflush(ctx->out);
-	return WAITING;
+	return VERDICT_WAITING;
 }
 
 static bool in_foreground(void)
@@ -69,26 +69,26 @@ static enum verdict wait_for_verdict(const struct ctx *ctx, int signals,
 		{ .fd = listener, .events = POLLIN },
 		{ .fd = terminal ? STDIN_FILENO : -1, .events = POLLIN },
 	};
-	enum verdict verdict = WAITING;
+	enum verdict verdict = VERDICT_WAITING;
 
-	while (verdict == WAITING) {
+	while (verdict == VERDICT_WAITING) {
 		int64_t left = end - now_ms();
 		bool mine = terminal && in_foreground();
 
 		if (left <= 0)
-			return EXPIRED;
+			return VERDICT_TIMED_OUT;
 		fds[2].fd = mine ? STDIN_FILENO : -1;
 		if (terminal && !mine && left > BACKGROUND_MS)
 			left = BACKGROUND_MS;
 		if (poll(fds, ARRAY_SIZE(fds), (int)left) < 0 && errno != EINTR)
-			return ENDED;
+			return VERDICT_CUT_OFF;
 		/* It may have been stopped, and the guard acted. */
 		if (end <= now_ms())
-			return EXPIRED;
+			return VERDICT_TIMED_OUT;
 		if (fds[0].revents)
-			return ENDED;
+			return VERDICT_CUT_OFF;
 		if (fds[1].revents && trial_knock(listener))
-			return CONFIRMED;
+			return VERDICT_CONFIRMED;
 		if (mine && fds[2].revents)
 			verdict = read_terminal(ctx);
 	}
@@ -99,12 +99,12 @@ static int conclude(struct ctx *ctx, const struct changes *changes,
 		    enum verdict verdict)
 {
 	static const char *const why[] = {
-		[DECLINED] = "declined",
-		[EXPIRED] = "not confirmed in time",
-		[ENDED] = "interrupted",
+		[VERDICT_DECLINED] = "declined",
+		[VERDICT_TIMED_OUT] = "not confirmed in time",
+		[VERDICT_CUT_OFF] = "interrupted",
 	};
 
-	if (verdict == CONFIRMED) {
+	if (verdict == VERDICT_CONFIRMED) {
 		fputs("The changes are kept.\n", ctx->out);
 		return RC_OK;
 	}

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <ini.h>
 #include <linux/ivshm_netlink.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -63,8 +64,26 @@ static const char *key_word(int key)
 	return coupling_options[key].word;
 }
 
-#define wrong(p, ...)	conf_wrong((p)->conf, (p)->file, (p)->line, __VA_ARGS__)
-#define wrong_at(p, at, ...)	conf_wrong((p)->conf, (p)->file, at, __VA_ARGS__)
+/* A complaint about the line at hand. */
+static void __printf(2, 3) wrong(struct parser *p, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	conf_wrong(p->conf, p->file, p->line, fmt, ap);
+	va_end(ap);
+}
+
+/* The same, about line @line. */
+static void __printf(3, 4) wrong_at(struct parser *p, unsigned int line,
+				    const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	conf_wrong(p->conf, p->file, line, fmt, ap);
+	va_end(ap);
+}
 
 /*
  * Sections
@@ -134,7 +153,8 @@ static bool check_name(struct parser *p, const char *name)
 	}
 	other = conf_find(p->conf, name);
 	if (other) {
-		wrong(p, "coupling %s is declared a second time, expected another name (first: %s:%u)",
+		wrong(p,
+		      "coupling %s is declared a second time, expected another name (first: %s:%u)",
 		      name, other->file, other->line);
 		return false;
 	}
@@ -288,7 +308,8 @@ static char *next_line(char *line, int room, void *stream)
 	p->continued = false;
 	text = clean_line(p, (size_t)len);
 	if (text && strlen(text) >= (size_t)room) {
-		wrong(p, "a line of %zu bytes, expected at most %d (members may go on in further lines, indented)",
+		wrong(p,
+		      "a line of %zu bytes, expected at most %d (members may go on in further lines, indented)",
 		      strlen(text), room - 1);
 		text = NULL;
 	}
@@ -369,7 +390,8 @@ static void read_member(struct parser *p, const char *name)
 	if (expected)
 		wrong(p, "bad member \"%s\", expected %s", name, expected);
 	else if (other)
-		wrong(p, "%s is a member already, expected an interface in one coupling only (first: %s)",
+		wrong(p,
+		      "%s is a member already, expected an interface in one coupling only (first: %s)",
 		      name, json_string_value(other));
 	else
 		json_object_set_new(members, name,

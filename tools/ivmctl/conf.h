@@ -4,6 +4,7 @@
 #define _IVMCTL_CONF_H
 
 #include <jansson.h>
+#include <stdarg.h>
 #include <stdio.h>
 
 #include "ivmctl.h"
@@ -75,7 +76,7 @@ void conf_write(FILE *f, const json_t *decl);
 
 /* Complain about a line. */
 void conf_wrong(struct conf *conf, const char *file, unsigned int line,
-		const char *fmt, ...) __printf(4, 5);
+		const char *fmt, va_list ap) __printf(4, 0);
 /* Whether @name may be that of a coupling, or of an interface; else what it must be. */
 const char *conf_bad_name(const char *name);
 const char *conf_bad_interface(const char *name);

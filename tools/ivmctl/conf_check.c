@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <linux/ivshm_netlink.h>
 #include <net/if.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -39,17 +38,13 @@ void conf_free(struct conf *conf)
 }
 
 void conf_wrong(struct conf *conf, const char *file, unsigned int line,
-		const char *fmt, ...)
+		const char *fmt, va_list ap)
 {
-	va_list ap;
-
 	conf->errors++;
 	if (conf->quiet)
 		return;
 	fprintf(stderr, "%s:%u: ", file, line);
-	va_start(ap, fmt);
 	vfprintf(stderr, fmt, ap);
-	va_end(ap);
 	fputc('\n', stderr);
 }
 

@@ -42,15 +42,15 @@ static const struct cause causes[] = {
 	{ "vlan", "the bridge filters VLANs, or a VLAN interface is on an end",
 	  "ip link set BRIDGE type bridge vlan_filtering 0, or make the coupling with bypass yes" },
 	{ "filter", "netfilter, tc, XDP or a rate limit has to see its frames",
-	  "See nft list hooks, tc qdisc show, tc filter show dev PORT ingress, ip link show PORT; remove it, or make the coupling with bypass yes" },
+	  "See nft list hooks, tc qdisc show, tc filter show dev PORT ingress, ip link show PORT; "
+	  "remove it, or make the coupling with bypass yes" },
 	{ "down", "an interface or the bridge is down",
 	  "ip link set PORT up; see ip link show" },
-	{ "mode", "a macvtap is not in bridge mode, or the bridge's port has a mode that cannot be judged",
+	{ "mode", "a macvtap is not in bridge mode, or a port of the bridge is in a special mode",
 	  "ip link set PORT type macvtap mode bridge; see bridge -d link show" },
 	{ "ring", "the guest broke its ring",
 	  "Reset the interface in the guest, or restart the VM" },
 };
-
 
 /*
  * A number in a file of an interface in sysfs, -1 if there is none: what is
@@ -107,7 +107,7 @@ static bool may_be_port(const char *interface)
 static void detail(char *buf, size_t size, const char *reason,
 		   const struct doctor *doctor, const json_t *pair)
 {
-	const char *ends[] = { json_str(pair, "src"), json_str(pair, "dst") };
+	const char *const ends[] = { json_str(pair, "src"), json_str(pair, "dst") };
 	size_t len = 0;
 	unsigned int i;
 

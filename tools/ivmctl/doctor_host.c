@@ -129,7 +129,7 @@ static void check_device(struct doctor *doctor)
 			     "%s", strerror(errno));
 	} else if (!S_ISCHR(st.st_mode) || st.st_rdev != makedev(10, (unsigned int)minor)) {
 		doctor_findf(doctor, PROBLEM, DEVICE,
-			     "Remove it: rm " DEVICE ", then: udevadm trigger /sys/class/misc/ivshm-net",
+			     "Remove it, then: udevadm trigger /sys/class/misc/ivshm-net",
 			     "it is another file than character device 10:%d", minor);
 	} else {
 		check_node(doctor, &st);
@@ -167,7 +167,7 @@ static void check_config(struct doctor *doctor)
 		const char *text;
 	} options[] = {
 		{ "CONFIG_TUN", PROBLEM, "there are no taps" },
-		{ "CONFIG_BRIDGE", HINT, "there is no bridge whose ports could be coupled dynamically" },
+		{ "CONFIG_BRIDGE", HINT, "there are no bridges" },
 		{ "CONFIG_NET_SWITCHDEV", PROBLEM, "changes of the bridge's rules are not told" },
 		{ "CONFIG_MACVTAP", HINT, "there are no macvtaps" },
 	};

@@ -166,7 +166,7 @@ static void check_tap(struct doctor *doctor, const char *name, const json_t *tap
 			     ") has /dev/ivshm-net open", process, pid);
 	} else if (member) {
 		doctor_findf(doctor, PROBLEM, name,
-			     "Give the VM the device: vhostfd= of QEMU, <backend vhost='/dev/ivshm-net'/> of libvirt",
+			     "Give the VM the device by vhostfd= or <backend vhost=.../>, see man 4 ivshm",
 			     "%s (pid %" JSON_INTEGER_FORMAT ") uses it %s, so it cannot be coupled",
 			     process, pid, json_int(tap, "vhost") ?
 			     "with /dev/vhost-net" : "without vhost, by userspace virtio");
@@ -187,7 +187,8 @@ void doctor_taps(struct doctor *doctor)
 			doctor_find(doctor, PROBLEM, name, "the guest broke a ring",
 				    "Reset the interface in the guest (unload and load its driver), or restart the VM");
 		else if (!strcmp(state, "stopped"))
-			doctor_find(doctor, HINT, name, "the VM has the port, but its driver is not running",
+			doctor_find(doctor, HINT, name,
+				    "the VM has the port, but its driver is not running",
 				    "Look whether the guest has started, and brought its interface up");
 	}
 	json_object_foreach(doctor->taps, name, tap)
