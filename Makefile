@@ -77,8 +77,8 @@ install-host:
 	$(INSTALL) -D -m 0644 $(TOP)/tools/host/couplings.conf.example \
 		$(DESTDIR)$(docdir)/couplings.conf.example
 	sed 's|/usr/sbin/|$(prefix)/sbin/|; s|/etc/|$(sysconfdir)/|' \
-		$(TOP)/tools/host/ivshm-couplings.service | \
-		$(INSTALL) -m 0644 /dev/stdin $(DESTDIR)$(unitdir)/ivshm-couplings.service
+		$(TOP)/tools/host/ivshm-couplings.service >$(DESTDIR)$(unitdir)/ivshm-couplings.service
+	chmod 0644 $(DESTDIR)$(unitdir)/ivshm-couplings.service
 	@# A file of the administrator's: not in a package.
 	$(if $(DESTDIR),,$(TOP)/tools/host/apparmor-local add $(apparmordir))
 
