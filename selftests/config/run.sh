@@ -192,14 +192,6 @@ refused_in_the_middle()
 	run 0 apply many.conf && says out '300 added, 1 replaced, 1 deleted, 2 unchanged'
 }
 
-refused_too_many()
-{
-	clear && "$ivmctl" coupling add old static o0 o1 && state >state.before || return
-	many 1025 >many.conf
-	run 1 apply many.conf && says err 'too many couplings in this namespace' &&
-		says err 'nothing was changed' && same_as state.before
-}
-
 refused_nobody()
 {
 	clear && "$ivmctl" apply three.conf >/dev/null && state >state.before || return
@@ -396,28 +388,49 @@ many()
 	seq 0 $(($1 - 1)) | awk '{ printf "[coupling c%d]\ntype = dynamic\nmembers = c%da c%db\n", $1, $1, $1 }'
 }
 
+# In a namespace of their own, since all of them go fast only with that.
 thousand()
+{
+	local status
+
+	ip netns add big && (
+		in_big() { run "$1" -n big "${@:2}"; }
+		thousand_at_once && too_many
+	)
+	status=$?
+	ip netns del big
+	return "$status"
+}
+
+thousand_at_once()
 {
 	local ms limit=2000
 
 	# Measured, but not judged, where everything is watched.
 	! grep -q ' kasan_report$' /proc/kallsyms || limit=60000
-	clear && many 1000 >many.conf || return
+	many 1000 >many.conf
 	ms=$(date +%s%3N)
-	run 0 apply many.conf && says out '1000 added' || return
+	in_big 0 apply many.conf && says out '1000 added' || return
 	ms=$(($(date +%s%3N) - ms))
 	echo "1000 couplings: $ms ms"
 	[ "$ms" -lt "$limit" ] || return
 	ms=$(date +%s%3N)
-	run 0 apply many.conf && says out '1000 unchanged' || return
+	in_big 0 apply many.conf && says out '1000 unchanged' || return
 	echo "the same again, nothing to do: $(($(date +%s%3N) - ms)) ms"
 	sed -i '500,501s/dynamic/static/' many.conf
 	ms=$(date +%s%3N)
-	run 0 apply many.conf && says out '0 added, 1 replaced, 0 deleted, 999 unchanged' || return
+	in_big 0 apply many.conf && says out '0 added, 1 replaced, 0 deleted, 999 unchanged' || return
 	echo "one of them changed: $(($(date +%s%3N) - ms)) ms"
-	ms=$(date +%s%3N)
-	clear || return
-	echo "all deleted: $(($(date +%s%3N) - ms)) ms"
+}
+
+# The kernel has a limit, which the 25th of these is beyond.
+too_many()
+{
+	many 1025 | sed 1,3000d >more.conf
+	"$ivmctl" -n big save >before && in_big 1 apply --keep more.conf &&
+		says err 'more.conf:73: cannot add coupling c1024: ' &&
+		says err 'too many couplings in this namespace' && says err 'nothing was changed' &&
+		"$ivmctl" -n big save >after && diff before after
 }
 
 # What "make install" brings does what it says.
@@ -447,7 +460,6 @@ ktap_test "config: the directory by default" default_directory
 ktap_test "config: another network namespace" netns
 ktap_test "config: wrong files change nothing, and the line is named" wrong_inputs
 ktap_test "config: refused in the middle, undone" refused_in_the_middle
-ktap_test "config: refused for being too many, undone" refused_too_many
 ktap_test "config: refused for want of privilege" refused_nobody
 ktap_test "config: save refuses what would not read back" save_refuses
 ktap_test "config: save replaces files at once" save_file
@@ -466,6 +478,6 @@ ktap_test "config: try on a terminal, no" terminal_no
 ktap_test "config: try on a terminal, Ctrl-C" terminal_interrupt
 ktap_test "config: try on a terminal, Ctrl-D" terminal_end_of_file
 ktap_test "config: try on a terminal that hangs up" terminal_hangup
-ktap_test "config: 1000 couplings at once" thousand
+ktap_test "config: 1000 couplings at once, and too many" thousand
 ktap_test "config: the service and its example" service
 ktap_done
