@@ -166,7 +166,7 @@ static void check_tap(struct doctor *doctor, const char *name, const json_t *tap
 			     ") has /dev/ivshm-net open", process, pid);
 	} else if (member) {
 		doctor_findf(doctor, PROBLEM, name,
-			     "Give the VM the device by vhostfd= or <backend vhost=.../>, see man 4 ivshm",
+			     "Give the VM the device by vhostfd= or <backend vhost=.../>, see ivshm(4)",
 			     "%s (pid %" JSON_INTEGER_FORMAT ") uses it %s, so it cannot be coupled",
 			     process, pid, json_int(tap, "vhost") ?
 			     "with /dev/vhost-net" : "without vhost, by userspace virtio");
