@@ -71,7 +71,7 @@ apply_loses_nothing()
 	local i monitor
 
 	pair_is coupled || return
-	"$ivmctl" -j monitor coupling >events &
+	"$ivmctl" -j monitor coupling >events 2>&1 &
 	monitor=$!
 	for ((i = 0; i < 20; i++)); do
 		{

@@ -52,7 +52,7 @@ replaced()
 	local before after monitor
 
 	clear && run 0 apply three.conf || return
-	"$ivmctl" -j monitor coupling >events &
+	"$ivmctl" -j monitor coupling >events 2>&1 &
 	monitor=$!
 	until grep -q -s . events; do
 		# Its first line says that it listens.
