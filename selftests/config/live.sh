@@ -49,14 +49,13 @@ pair_is()
 {
 	local i
 
-	for ((i = 0; i < 100; i++)); do
-		"$ivmctl" -j coupling show busy | python3 -c '
-import json, sys
-pair = json.load(sys.stdin)[0]["pairs"][0]
-sys.exit([pair["state"], pair["reason"]][:len(sys.argv) - 1] != sys.argv[1:])' "$@" && return
+	for ((i = 0; i < 60; i++)); do
+		"$ivmctl" coupling show busy >pairs
+		grep -q -E "fa0 -> fa1 +$1 +[0-9]+ +[0-9]+ +${2:-}" pairs && return
 		sleep 0.1
 	done
-	"$ivmctl" coupling show busy
+	echo "fa0 -> fa1 is not $*:"
+	cat pairs flow.out
 	return 1
 }
 
@@ -135,7 +134,7 @@ metrics()
 	run 0 metrics -o x.prom && b=$(sed -n 's/^ivshm_pair_frames_total{coupling="busy",src="fa0",dst="fa1"} //p' x.prom)
 	[ ! -s out ] && [ "$b" -gt "$a" ] && [ "$(stat -c %a x.prom)" = 644 ] && [ "$(echo x.prom*)" = x.prom ] || return
 	# Who reads meanwhile finds a whole file.
-	for i in {1..50}; do "$ivmctl" metrics -o x.prom || touch failed; done &
+	for i in {1..20}; do "$ivmctl" metrics -o x.prom || touch failed; done &
 	while kill -0 $! 2>/dev/null; do
 		python3 check-metrics x.prom "$top/Documentation/netlink/specs/ivshm.yaml" || return
 	done
@@ -197,7 +196,7 @@ sick()
 {
 	local i
 
-	for ((i = 0; i < 50; i++)); do
+	for ((i = 0; i < 30; i++)); do
 		run 1 doctor >why && says out "$1" >why && says out "$2" >why && return
 		sleep 0.1
 	done
