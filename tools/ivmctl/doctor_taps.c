@@ -162,13 +162,13 @@ static void check_tap(struct doctor *doctor, const char *name, const json_t *tap
 	if (json_int(tap, "ivshm") > queues_of(doctor, pid)) {
 		doctor_findf(doctor, PROBLEM, name,
 			     "Look whether the guest's driver has started, and in the log of the VM for \"falling back on userspace virtio\"",
-			     "it is no port, although %s (pid %" JSON_INTEGER_FORMAT
-			     ") has /dev/ivshm-net open", process, pid);
+			     "it is no port, although %s (pid %d) has /dev/ivshm-net open",
+			     process, (int)pid);
 	} else if (member) {
 		doctor_findf(doctor, PROBLEM, name,
 			     "Give the VM the device by vhostfd= or <backend vhost=.../>, see ivshm(4)",
-			     "%s (pid %" JSON_INTEGER_FORMAT ") uses it %s, so it cannot be coupled",
-			     process, pid, json_int(tap, "vhost") ?
+			     "%s (pid %d) uses it %s, so it cannot be coupled",
+			     process, (int)pid, json_int(tap, "vhost") ?
 			     "with /dev/vhost-net" : "without vhost, by userspace virtio");
 	}
 }
