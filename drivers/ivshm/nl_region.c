@@ -125,7 +125,7 @@ static int region_permitted(struct sk_buff *skb, struct genl_info *info)
 {
 	if (netlink_capable(skb, CAP_SYS_ADMIN))
 		return region_here(info);
-	GENL_SET_ERR_MSG(info, "changing regions needs CAP_SYS_ADMIN in the initial user namespace");
+	GENL_SET_ERR_MSG(info, "regions need CAP_SYS_ADMIN in the initial user namespace");
 	return -EPERM;
 }
 

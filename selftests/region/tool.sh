@@ -55,7 +55,7 @@ refuses()
 		says 1 'name "x": no such region' region show x || return
 	setpriv --reuid 65534 --clear-groups "$ivmctl" region add x size 4K >"$work/out" 2>&1
 	cat "$work/out"
-	grep -q 'needs CAP_SYS_ADMIN in the initial user namespace: Operation not permitted$' "$work/out"
+	grep -q 'need CAP_SYS_ADMIN in the initial user namespace: Operation not permitted$' "$work/out"
 }
 
 busy()
