@@ -279,10 +279,7 @@ enum ivshm_attr_addr {
 enum ivshm_attr_region {
 	IVSHM_A_REGION_UNSPEC,
 	IVSHM_A_REGION_PAD,
-	/*
-	 * string, below IVSHM_NAME_MAX bytes; letters, digits and +-.:=@_, the
-	 * first a letter or a digit
-	 */
+	/* string, below IVSHM_NAME_MAX bytes; letters, digits, +-.:=@_; no sign first */
 	IVSHM_A_REGION_NAME,
 	IVSHM_A_REGION_SIZE,		/* u64, bytes, a power of two */
 	IVSHM_A_REGION_PAGE_SIZE,	/* u32, bytes, 4096 (default) or 2097152 */
