@@ -85,9 +85,13 @@ FIXTURE_SETUP(headerless)
 	struct guest_config peer = {
 		.tap = "tap1", .bridge = "br0", .slot = { 10000, 20000 }, .nr_slots = { 64, 32 },
 	};
+	/* Of the test machine. */
+	const char *kernel = getenv("IVSHM_VM_KERNEL");
 
 	if (access(variant->dev, F_OK))
 		SKIP(return, "no %s", variant->dev);
+	if (kernel && !strcmp(kernel, "debug") && !strcmp(variant->dev, VHOST_DEV))
+		SKIP(return, "here vhost-net often completes no frame for such a tap");
 	ASSERT_EQ(0, env_setup());
 	ASSERT_EQ(0, guest_up(&self->g, &c));
 	ASSERT_EQ(0, guest_up(&self->peer, &peer));
