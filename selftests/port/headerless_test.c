@@ -88,6 +88,7 @@ FIXTURE_SETUP(headerless)
 	/* Of the test machine. */
 	const char *kernel = getenv("IVSHM_VM_KERNEL");
 
+	self->g.fd = -1;
 	if (access(variant->dev, F_OK))
 		SKIP(return, "no %s", variant->dev);
 	if (kernel && !strcmp(kernel, "debug") && !strcmp(variant->dev, VHOST_DEV))
@@ -106,6 +107,8 @@ FIXTURE_SETUP(headerless)
 
 FIXTURE_TEARDOWN(headerless)
 {
+	if (self->g.fd < 0)
+		return;
 	EXPECT_EQ(0, guest_stop(&self->g));
 	EXPECT_EQ(0, guest_stop(&self->peer));
 	EXPECT_EQ(0, self->g.faults + self->peer.faults);
