@@ -16,6 +16,8 @@
 
 #define TIMEOUT	120
 #define MSS	1400
+/* By which the harness knows of it; from a fixture's setup, tests run on else. */
+#define SKIPPED	255
 #define NR(a)	(sizeof(a) / sizeof(*(a)))
 
 static __u8 frame[GUEST_FRAME_MAX];
@@ -88,11 +90,10 @@ FIXTURE_SETUP(headerless)
 	/* Of the test machine. */
 	const char *kernel = getenv("IVSHM_VM_KERNEL");
 
-	self->g.fd = -1;
 	if (access(variant->dev, F_OK))
-		SKIP(return, "no %s", variant->dev);
+		SKIP(_exit(SKIPPED), "no %s", variant->dev);
 	if (kernel && !strcmp(kernel, "debug") && !strcmp(variant->dev, VHOST_DEV))
-		SKIP(return, "here vhost-net often completes no frame for such a tap");
+		SKIP(_exit(SKIPPED), "here vhost-net often completes no frame for such a tap");
 	ASSERT_EQ(0, env_setup());
 	ASSERT_EQ(0, guest_up(&self->g, &c));
 	ASSERT_EQ(0, guest_up(&self->peer, &peer));
@@ -107,8 +108,6 @@ FIXTURE_SETUP(headerless)
 
 FIXTURE_TEARDOWN(headerless)
 {
-	if (self->g.fd < 0)
-		return;
 	EXPECT_EQ(0, guest_stop(&self->g));
 	EXPECT_EQ(0, guest_stop(&self->peer));
 	EXPECT_EQ(0, self->g.faults + self->peer.faults);
