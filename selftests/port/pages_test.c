@@ -210,12 +210,20 @@ TEST_F_TIMEOUT(pages, swapped, TIMEOUT)
 	}
 }
 
-static void expect_poison(struct __test_metadata *_metadata, const __u8 *at, size_t len)
+/* Where the first byte is that no poison is, or @len. */
+static size_t poison(const __u8 *at, size_t len)
 {
 	size_t i;
 
 	for (i = 0; i < len && at[i] == GUEST_POISON; i++)
 		;
+	return i;
+}
+
+static void expect_poison(struct __test_metadata *_metadata, const __u8 *at, size_t len)
+{
+	size_t i = poison(at, len);
+
 	EXPECT_EQ(len, i)
 		TH_LOG("byte %zu of page %zu", i % PAGE, i / PAGE);
 }
@@ -276,7 +284,7 @@ TEST_F_TIMEOUT(pages, collapsed, TIMEOUT)
 	unsigned int round;
 	size_t len;
 	__u64 was;
-	__u8 *at;
+	__u8 *at, *gone;
 	int err;
 
 	up(_metadata, self, 0, SLOTS);
@@ -301,12 +309,14 @@ TEST_F_TIMEOUT(pages, collapsed, TIMEOUT)
 		EXPECT_NE(was, page_entry(at + PAGE));
 		look(_metadata, &self->v, 20);
 		ASSERT_EQ(0, guest_pass_both(&self->v, &self->peer, 20));
-		/* One page goes, and the huge page with it. */
+		/* One page goes that no frame is in, and the huge page with it. */
 		come(_metadata, self, 20);
-		ASSERT_EQ(0, madvise(at + len / 2 - PAGE, PAGE, round & 1 ? MADV_PAGEOUT :
-				     MADV_DONTNEED));
+		gone = at + len / 2;
+		while (poison(gone, PAGE) < PAGE)
+			gone += PAGE;
+		ASSERT_EQ(0, madvise(gone, PAGE, round & 1 ? MADV_PAGEOUT : MADV_DONTNEED));
 		if (!(round & 1))
-			memset(at + len / 2 - PAGE, GUEST_POISON, PAGE);
+			memset(gone, GUEST_POISON, PAGE);
 		EXPECT_EQ((len - HUGE_PAGE) >> 10, pages_smaps(at, len, "AnonHugePages"));
 		look(_metadata, &self->v, 20);
 		ASSERT_EQ(0, guest_pass_both(&self->v, &self->peer, 20));
