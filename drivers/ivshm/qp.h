@@ -39,6 +39,8 @@ enum {
 #define IVSHM_HOLD_NS		(100 * NSEC_PER_MSEC)
 /* The same if it cannot stay where it was. */
 #define IVSHM_MOVE_NS		NSEC_PER_SEC
+/* How long frames wait for a receiver that its VMM's ioctl holds. Nanoseconds. */
+#define IVSHM_HELD_NS		NSEC_PER_SEC
 /* Frames taken from a transmit ring, or delivered to one receiver, at once. */
 #define IVSHM_BATCH		64
 /* Descriptors looked at in one read section, a chain more or less. */

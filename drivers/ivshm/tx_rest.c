@@ -229,7 +229,8 @@ void ivshm_tx_dispatch(struct ivshm_qp *qp, struct list_head *frames)
 		err = ivshm_tx_rest(qp, frames);
 		ivshm_uplink_flush(qp);
 		if (err == -EINTR) {
-			list_splice_tail_init(frames, &qp->redo);
+			/* In front: what is there was taken later than what was parked. */
+			list_splice_init(frames, &qp->redo);
 			ivshm_worker_wake(&qp->worker, IVSHM_WORK_TX);
 		}
 	}

@@ -6,9 +6,12 @@
 #include <string.h>
 
 #include "ivmctl.h"
+#include "output.h"
 
 /* Longest word for which a suggestion is looked for. */
 #define SUGGEST_MAX	32
+/* Most options of one command. */
+#define OPTIONS_MAX	8
 
 static void __printf(2, 0) vcomplain(const struct ctx *ctx, const char *fmt,
 				     va_list ap)
@@ -40,7 +43,8 @@ void print_usage(FILE *f, const struct object *object, const struct verb *verb)
 		fprintf(f, "usage: ivmctl %s [VERB] [ARGUMENTS], see ivmctl %s help\n",
 			object->name, object->name);
 	else
-		fprintf(f, "usage: ivmctl %s %s%s%s\n", object->name, verb->name,
+		fprintf(f, "usage: ivmctl %s%s%s%s%s\n", object->name,
+			*verb->name ? " " : "", verb->name,
 			*verb->args ? " " : "", verb->args);
 }
 
@@ -179,6 +183,75 @@ int word_name(const struct ctx *ctx, const char *what, const char *word)
 	if (*word == '-')
 		return usage(ctx, "%s: options go before the object: ivmctl %s %s ...",
 			     word, word, ctx->object ? ctx->object->name : "OBJECT");
+	return 0;
+}
+
+/* The option that @word is, or whose unique beginning, as far as it goes. */
+static const struct word_option *find_option(const struct ctx *ctx,
+					     const struct word_option *options,
+					     const char *word)
+{
+	char *name = check_alloc(strdup(word + strspn(word, "-")));
+	const char *names[OPTIONS_MAX + 1] = { NULL };
+	const char *suggestion;
+	size_t i;
+	int match;
+
+	for (i = 0; options[i].name && i < OPTIONS_MAX; i++)
+		names[i] = options[i].name;
+	name[strcspn(name, "=")] = '\0';
+	match = word_match(name, names);
+	suggestion = match < 0 ? word_suggest(name, names) : NULL;
+	free(name);
+	if (match >= 0)
+		return &options[match];
+
+	if (suggestion)
+		usage(ctx, "unknown option \"%s\", did you mean \"%s%s\"?", word,
+		      suggestion[1] ? "--" : "-", suggestion);
+	else
+		usage(ctx, "unknown option \"%s\" (options of ivmctl itself go before %s)",
+		      word, ctx->object->name);
+	return NULL;
+}
+
+int word_options(const struct ctx *ctx, const struct word_option *options,
+		 int *argc, char **argv)
+{
+	const struct word_option *option;
+	bool end = false;
+	int i, nr = 0;
+
+	for (i = 0; i < *argc; i++) {
+		char *word = argv[i], *name = word + strspn(word, "-");
+		size_t len = strcspn(name, "=");
+
+		/* A dash by itself is standard input. */
+		if (end || *word != '-' || !strcmp(word, "-")) {
+			argv[nr++] = word;
+			continue;
+		}
+		if (!strcmp(word, "--")) {
+			end = true;
+			continue;
+		}
+		option = find_option(ctx, options, word);
+		if (!option)
+			return RC_USAGE;
+		if (option->flag) {
+			if (name[len])
+				return usage(ctx, "option %.*s takes no argument",
+					     (int)(name - word + (long)len), word);
+			*option->flag = true;
+		} else if (name[len]) {
+			*option->value = name + len + 1;
+		} else if (++i < *argc) {
+			*option->value = argv[i];
+		} else {
+			return usage(ctx, "option %s needs an argument", word);
+		}
+	}
+	*argc = nr;
 	return 0;
 }
 
