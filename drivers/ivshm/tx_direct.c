@@ -72,7 +72,8 @@ static bool ivshm_tx_drained(struct ivshm_qp *dst, struct ivshm_frame *f)
 
 /*
  * Let @f wait in the park of its receiver, opened before; false if it waited
- * long enough or, with *@full, if there is no room.
+ * long enough or, with *@full, if there is no room.  Behind others it waits as long as
+ * they do, whatever becomes of them then.
  */
 static bool ivshm_tx_wait(struct ivshm_qp *qp, struct ivshm_frame *f, u64 ns, bool *full)
 {
@@ -82,7 +83,7 @@ static bool ivshm_tx_wait(struct ivshm_qp *qp, struct ivshm_frame *f, u64 ns, bo
 	if (!f->deadline) {
 		f->deadline = now + ns;
 		ivshm_qp_count(qp, IVSHM_A_STAT_PARKED);
-	} else if (now >= f->deadline) {
+	} else if (now >= f->deadline && !ivshm_park_busy(qp, f->dst_id)) {
 		return false;
 	}
 	if (qp->stopping)
@@ -162,7 +163,8 @@ static u32 ivshm_tx_run(struct list_head *frames, struct ivshm_frame *f,
 }
 
 /*
- * The receiver's memory is not there.  Its worker brings it in meanwhile; a
+ * The receiver's memory is not there.  Its worker brings it in meanwhile, or has its
+ * VMM asked where it is; a
  * frame that misses too often, or for too long, is left there in a kernel buffer
  * and is not lost for it: the guest did have buffers.
  */
@@ -194,11 +196,15 @@ static void ivshm_tx_blocked(struct ivshm_qp *qp, struct ivshm_qp *dst,
 	case IVSHM_DELIVER_MISS_SRC:
 		f->want = IVSHM_WANT_FAULT;
 		return;
+	case IVSHM_DELIVER_IOTLB_SRC:
+		f->want = IVSHM_WANT_TRANSLATION;
+		return;
 	case IVSHM_DELIVER_USER_SRC:
 	case IVSHM_DELIVER_USER_DST:
 		f->want = IVSHM_WANT_LINEAR;
 		return;
 	case IVSHM_DELIVER_MISS_DST:
+	case IVSHM_DELIVER_IOTLB_DST:
 		ivshm_tx_missed(qp, dst, f);
 		return;
 	case IVSHM_DELIVER_FULL:
