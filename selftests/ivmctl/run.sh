@@ -141,7 +141,7 @@ test_help()
 	accept "usage: ivmctl" --help
 	accept "usage: ivmctl" -h
 	accept "ivmctl " -V
-	for object in port coupling address monitor apply diff save try confirm doctor top metrics; do
+	for object in port coupling address region monitor apply diff save try confirm doctor top metrics; do
 		accept "ivmctl $object" "$object" help
 		accept "ivmctl $object" help "$object"
 	done
@@ -152,7 +152,7 @@ test_words()
 {
 	refuse 'unknown object or command "prot", did you mean "port"?' prot
 	refuse 'unknown object or command "couplings", did you mean "coupling"?' couplings
-	refuse 'unknown object or command "bridge", expected one of: port, coupling, address, monitor, apply, diff, save, try, confirm, doctor, top, metrics, help' bridge
+	refuse 'unknown object or command "bridge", expected one of: port, coupling, address, region, monitor, apply, diff, save, try, confirm, doctor, top, metrics, help' bridge
 	refuse 'unknown object or command ""' ""
 	refuse 'unknown verb "shwo", did you mean "show"?' port shwo
 	refuse 'unknown verb "ad", expected one of: show, help' address ad
@@ -229,6 +229,48 @@ test_coupling()
 	unloaded -j coupling show lan0
 }
 
+test_region()
+{
+	refuse 'missing argument: NAME' region add
+	refuse 'missing argument: size BYTES' region add r
+	refuse 'missing argument: size BYTES' region add r page 2M
+	refuse 'missing argument: the value of size' region add r size
+	refuse 'size: "x" is no size' region add r size x
+	refuse 'size: "16X" is no size' region add r size 16X
+	refuse 'size: "16Mb" is no size' region add r size 16Mb
+	refuse 'size: "-1" is no size' region add r size -1
+	refuse 'size: "M" is no size' region add r size M
+	refuse 'size: 16777216T is out of range' region add r size 16777216T
+	refuse 'size: 99999999999999999999 is out of range' region add r size 99999999999999999999
+	refuse 'page: pages are of 4K or 2M' region add r size 1M page 8G
+	refuse 'size is given twice' region add r size 1M size 2M
+	refuse 'unknown option "sizes", did you mean "size"?' region add r sizes 1M
+	refuse 'mode: "rw" is no mode' region add r size 1M mode rw
+	refuse 'mode: "0680" is no mode' region add r size 1M mode 0680
+	refuse 'mode: "06666" is no mode' region add r size 1M mode 06666
+	refuse 'owner: there is no user "no-such-user"' region add r size 1M owner no-such-user
+	refuse 'group: there is no group "no-such-group"' region add r size 1M group no-such-group
+	refuse "node: \"x\" is not a whole number of a NUMA node's number" region add r size 1M node x
+	refuse 'the size of a region cannot be changed' region set r size 2M
+	refuse 'the node of a region cannot be changed' region set r node 0
+	refuse 'missing argument: mode, owner or group' region set r
+	refuse 'missing argument: NAME' region set
+	refuse 'missing argument: NAME' region del
+	refuse 'a name must not be empty' region del r "" force
+	refuse 'unexpected argument "b"' region show a b
+	refuse 'unknown verb "r0", to show a region: ivmctl region show r0' region r0
+	unloaded region add r size 4096
+	unloaded r a r size 16M page 2M mode 0660 owner root group root node 0
+	unloaded region add r size 16MiB owner 12 g 34 m 666
+	unloaded region new r size 17179869183G
+	unloaded region set r mode 600
+	unloaded region change r owner 1 group root
+	unloaded region del r s t force
+	unloaded region del force
+	unloaded region
+	unloaded -j region show r
+}
+
 test_objects()
 {
 	refuse 'unknown keyword "prot", did you mean "port"?' address show prot vnet0
@@ -244,6 +286,7 @@ test_objects()
 	unloaded a s p vnet0
 	unloaded monitor
 	unloaded mon c
+	unloaded mon r
 }
 
 test_commands()
@@ -416,6 +459,9 @@ complete_to()
 			"-j port show")
 				echo '[{"name":"vnet0","state":"running"},{"name":"vnet1","state":"stopped"}]'
 				;;
+			"-j region show")
+				echo '[{"name":"pool","number":0},{"name":"queue","number":1}]'
+				;;
 			"-j coupling show")
 				echo '[{"name":"lan0","members":[{"name":"vnet0","present":true}],"pairs":[]},{"name":"cross","members":[]}]'
 				;;
@@ -438,7 +484,7 @@ complete_to()
 
 test_completion()
 {
-	complete_to "port coupling address monitor help apply diff save try confirm doctor top metrics" ""
+	complete_to "port coupling address region monitor help apply diff save try confirm doctor top metrics" ""
 	complete_to "coupling confirm" c
 	complete_to "--dry-run --keep" apply -
 	complete_to "--keep" diff x --k
@@ -460,7 +506,18 @@ test_completion()
 	complete_to "" coupling add lan0 dynamic vnet0 vnet1 idle 3
 	complete_to "vnet0" address show port vnet0
 	complete_to "port" address show ""
-	complete_to "all port coupling help" monitor ""
+	complete_to "all port coupling region help" monitor ""
+	complete_to "show add set del help" region ""
+	complete_to "pool queue" region show ""
+	complete_to "queue" region del pool q
+	complete_to "pool queue force" region del ""
+	complete_to "" region add ""
+	complete_to "size page mode owner group node" region add x ""
+	complete_to "4K 2M" region add x size 16M page ""
+	complete_to "" region add x size ""
+	complete_to "pool" region set p
+	complete_to "mode owner group" region set pool ""
+	complete_to "*root*" region set pool owner ro
 	complete_to "" port show vnet0 ""
 	complete_to "" bogus show ""
 }
@@ -478,6 +535,7 @@ loaded=0
 	test_words
 	test_options
 	test_coupling
+	test_region
 	test_objects
 	wrong_files wrong_file
 	test_commands

@@ -30,17 +30,34 @@ FIXTURE_VARIANT(headerless) {
 	__u64 features;
 };
 
-#define VARIANT(name, dev, f) \
-	FIXTURE_VARIANT_ADD(headerless, name) { dev, (f) | F_HEADERLESS }
+FIXTURE_VARIANT_ADD(headerless, ivshm_merged) {
+	IVSHM_DEV, F_DEFAULT | F_HEADERLESS
+};
 
-VARIANT(ivshm_merged, IVSHM_DEV, F_DEFAULT);
-VARIANT(ivshm_legacy, IVSHM_DEV, F_EVENT);
-VARIANT(ivshm_legacy_merged, IVSHM_DEV, F_MRG);
+FIXTURE_VARIANT_ADD(headerless, ivshm_legacy) {
+	IVSHM_DEV, F_EVENT | F_HEADERLESS
+};
+
+FIXTURE_VARIANT_ADD(headerless, ivshm_legacy_merged) {
+	IVSHM_DEV, F_MRG | F_HEADERLESS
+};
+
 /* vhost-net of 6.1 leaves out num_buffers there, which virtio 1.2, 5.1.6.4.1 has be 1. */
-VARIANT(ivshm_modern, IVSHM_DEV, F_MODERN | F_INDIRECT);
-VARIANT(vhost_merged, VHOST_DEV, F_DEFAULT);
-VARIANT(vhost_legacy, VHOST_DEV, F_EVENT);
-VARIANT(vhost_legacy_merged, VHOST_DEV, F_MRG);
+FIXTURE_VARIANT_ADD(headerless, ivshm_modern) {
+	IVSHM_DEV, F_MODERN | F_INDIRECT | F_HEADERLESS
+};
+
+FIXTURE_VARIANT_ADD(headerless, vhost_merged) {
+	VHOST_DEV, F_DEFAULT | F_HEADERLESS
+};
+
+FIXTURE_VARIANT_ADD(headerless, vhost_legacy) {
+	VHOST_DEV, F_EVENT | F_HEADERLESS
+};
+
+FIXTURE_VARIANT_ADD(headerless, vhost_legacy_merged) {
+	VHOST_DEV, F_MRG | F_HEADERLESS
+};
 
 /*
  * The next frame at the peer. vhost-net of some kernels forgets to look for frames

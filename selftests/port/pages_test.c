@@ -90,7 +90,8 @@ static void come(struct __test_metadata *_metadata, FIXTURE_DATA(pages) * self, 
 		frame_make(frame, LEN + i, self->v.mac, self->peer.mac, 1, i);
 		ASSERT_EQ(0, guest_send(&self->peer, NULL, frame, LEN + i));
 	}
-	while ((__u16)(*(volatile __u16 *)&r->used->idx - r->last_used) < n && now_ms() < end)
+	while ((__u16)(__atomic_load_n(&r->used->idx, __ATOMIC_RELAXED) - r->last_used) < n &&
+	       now_ms() < end)
 		usleep(500);
 	ASSERT_EQ(n, (__u16)(r->used->idx - r->last_used));
 }
@@ -173,7 +174,7 @@ static void touch(const __u8 *at, size_t len)
 	size_t i;
 
 	for (i = 0; i < len; i += PAGE)
-		(void)*(const volatile __u8 *)(at + i);
+		(void)__atomic_load_n((const __u8 *)(at + i), __ATOMIC_RELAXED);
 }
 
 /* Out and in again, with frames in the pages that nobody has looked at. */

@@ -50,6 +50,13 @@ static const struct value_name pair_state_names[] = {
 
 const struct value_names pair_states = VALUES(pair_state);
 
+static const struct value_name region_state_names[] = {
+	[IVSHM_REGION_READY]	= { .name = "ready" },
+	[IVSHM_REGION_GONE]	= { .name = "gone" },
+};
+
+const struct value_names region_states = VALUES(region_state);
+
 static const struct value_name reason_names[] = {
 	[IVSHM_REASON_NONE] = { .name = "none" },
 	[IVSHM_REASON_TRAFFIC] = {
@@ -215,10 +222,26 @@ static const struct attr addr_attrs[] = {
 
 const struct attr_set attrs_addr = ATTRS(addr);
 
+static const struct attr region_attrs[] = {
+	ATTR(IVSHM_A_REGION_NAME, AT_STRING, "name", "name"),
+	ATTR(IVSHM_A_REGION_NUMBER, AT_U32, "number", "number"),
+	ATTR(IVSHM_A_REGION_STATE, AT_ENUM, "state", "state", .values = &region_states),
+	ATTR(IVSHM_A_REGION_SIZE, AT_U64, "size", "size"),
+	ATTR(IVSHM_A_REGION_PAGE_SIZE, AT_U32, "page_size", "page"),
+	ATTR(IVSHM_A_REGION_NODE, AT_U32, "node", "node"),
+	ATTR(IVSHM_A_REGION_MODE, AT_OCT32, "mode", "mode"),
+	ATTR(IVSHM_A_REGION_UID, AT_U32, "uid", "owner"),
+	ATTR(IVSHM_A_REGION_GID, AT_U32, "gid", "group"),
+	ATTR(IVSHM_A_REGION_USERS, AT_U32, "users", "users"),
+};
+
+const struct attr_set attrs_region = ATTRS(region);
+
 static const struct attr message_attrs[] = {
 	ATTR(IVSHM_A_PORT, AT_NEST, "port", "port", .nest = &attrs_port),
 	ATTR(IVSHM_A_COUPLING, AT_NEST, "coupling", "coupling", .nest = &attrs_coupling),
 	ATTR(IVSHM_A_ADDR, AT_NEST, "address", "address", .nest = &attrs_addr),
+	ATTR(IVSHM_A_REGION, AT_NEST, "region", "region", .nest = &attrs_region),
 	/* The states belong to different enums, see cmd_monitor.c. */
 	ATTR(IVSHM_A_EVENT_OLD_STATE, AT_U32, "old", "old state"),
 	ATTR(IVSHM_A_EVENT_NEW_STATE, AT_U32, "new", "new state"),
@@ -265,6 +288,7 @@ static int attr_min_len(uint8_t type)
 	case AT_BOOL:
 		return 1;
 	case AT_U32:
+	case AT_OCT32:
 	case AT_ENUM:
 	case AT_IFINDEX:
 		return 4;
@@ -337,6 +361,8 @@ static json_t *decode_one(const struct attr *attr, struct nlattr *nla)
 		return json_integer((json_int_t)nla_get_u64(nla));
 	case AT_HEX64:
 		return json_sprintf("0x%llx", (unsigned long long)nla_get_u64(nla));
+	case AT_OCT32:
+		return json_sprintf("%04o", nla_get_u32(nla));
 	case AT_ENUM:
 		return json_string(value_name(attr->values, nla_get_u32(nla)));
 	case AT_IFINDEX:

@@ -17,6 +17,7 @@
 enum filter {
 	SHOW_PORT = 1,
 	SHOW_COUPLING = 2,
+	SHOW_REGION = 4,
 };
 
 struct monitor {
@@ -42,6 +43,7 @@ json_t *event_decode(const struct nlmsghdr *nlh, const struct timespec *when)
 	json_t *message = attr_decode(nlh);
 	const json_t *port = json_object_get(message, "port");
 	const json_t *coupling = json_object_get(message, "coupling");
+	const json_t *region = json_object_get(message, "region");
 	const json_t *pair = json_object_get(coupling, "pair");
 	const struct value_names *states;
 	json_t *event = NULL;
@@ -71,6 +73,11 @@ json_t *event_decode(const struct nlmsghdr *nlh, const struct timespec *when)
 				  json_str(pair, "src"), "dst",
 				  json_str(pair, "dst"));
 		break;
+	case IVSHM_CMD_REGION_NTF:
+		states = &region_states;
+		event = json_pack("{s:s, s:s, s:s}", "time", now, "event",
+				  "region", "region", json_str(region, "name"));
+		break;
 	default:
 		break;
 	}
@@ -86,9 +93,14 @@ json_t *event_decode(const struct nlmsghdr *nlh, const struct timespec *when)
 
 static void print_event(struct monitor *mon, json_t *event)
 {
-	bool port = !strcmp(json_str(event, "event"), "port");
+	const char *kind = json_str(event, "event");
+	unsigned int show = SHOW_COUPLING;
 
-	if (!(mon->filter & (port ? SHOW_PORT : SHOW_COUPLING))) {
+	if (!strcmp(kind, "port"))
+		show = SHOW_PORT;
+	else if (!strcmp(kind, "region"))
+		show = SHOW_REGION;
+	if (!(mon->filter & show)) {
 		json_decref(event);
 		return;
 	}
@@ -226,7 +238,7 @@ static int monitor_run(struct ctx *ctx, int argc, char **argv, unsigned int filt
 
 static int monitor_all(struct ctx *ctx, int argc, char **argv)
 {
-	return monitor_run(ctx, argc, argv, SHOW_PORT | SHOW_COUPLING);
+	return monitor_run(ctx, argc, argv, SHOW_PORT | SHOW_COUPLING | SHOW_REGION);
 }
 
 static int monitor_port(struct ctx *ctx, int argc, char **argv)
@@ -239,11 +251,17 @@ static int monitor_coupling(struct ctx *ctx, int argc, char **argv)
 	return monitor_run(ctx, argc, argv, SHOW_COUPLING);
 }
 
+static int monitor_region(struct ctx *ctx, int argc, char **argv)
+{
+	return monitor_run(ctx, argc, argv, SHOW_REGION);
+}
+
 static const struct verb monitor_verbs[] = {
 	{ "all", NULL, "", "print every event as it happens", monitor_all },
 	{ "port", NULL, "", "print what happens to ports", monitor_port },
 	{ "coupling", NULL, "", "print what happens to couplings and pairs",
 	  monitor_coupling },
+	{ "region", NULL, "", "print what happens to regions", monitor_region },
 	{ .name = NULL }
 };
 

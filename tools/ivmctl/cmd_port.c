@@ -43,7 +43,7 @@ const struct object object_port = {
 /* Bare ivmctl. */
 int overview(struct ctx *ctx)
 {
-	json_t *ports, *couplings;
+	json_t *ports, *couplings, *regions;
 
 	if (ivnl_fetch(ctx, &ivnl_kind_port, NULL, &ports))
 		return RC_REFUSED;
@@ -51,12 +51,19 @@ int overview(struct ctx *ctx)
 		json_decref(ports);
 		return RC_REFUSED;
 	}
+	if (ivnl_fetch(ctx, &ivnl_kind_region, NULL, &regions)) {
+		json_decref(ports);
+		json_decref(couplings);
+		return RC_REFUSED;
+	}
 
 	if (ctx->json)
-		return print_json(ctx, json_pack("{s:o, s:o}", "ports", ports,
-						 "couplings", couplings));
-	show_overview(ctx, ports, couplings);
+		return print_json(ctx, json_pack("{s:o, s:o, s:o}", "ports", ports,
+						 "couplings", couplings,
+						 "regions", regions));
+	show_overview(ctx, ports, couplings, regions);
 	json_decref(ports);
 	json_decref(couplings);
+	json_decref(regions);
 	return RC_OK;
 }

@@ -24,6 +24,7 @@ static const struct object *const objects[] = {
 	&object_port,
 	&object_coupling,
 	&object_address,
+	&object_region,
 	&object_monitor,
 };
 
@@ -71,7 +72,7 @@ static void print_help(FILE *f)
 	size_t i;
 
 	fputs("usage: ivmctl [OPTIONS] OBJECT [VERB] [ARGUMENTS]\n"
-	      "       ivmctl [OPTIONS]            all ports and couplings, in short\n"
+	      "       ivmctl [OPTIONS]            ports, couplings and regions, in short\n"
 	      "       ivmctl OBJECT help          more about an object\n\n"
 	      "Objects:\n", f);
 	for (i = 0; i < ARRAY_SIZE(objects); i++)

@@ -45,6 +45,13 @@ const struct ivnl_kind ivnl_kind_address = {
 	.key = "address",
 };
 
+const struct ivnl_kind ivnl_kind_region = {
+	.cmd = IVSHM_CMD_REGION_GET,
+	.nest = IVSHM_A_REGION,
+	.name = IVSHM_A_REGION_NAME,
+	.key = "region",
+};
+
 /**
  * struct request - a request on its way
  * @ctx:     complaints go by it

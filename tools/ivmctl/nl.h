@@ -40,6 +40,7 @@ struct ivnl_kind {
 extern const struct ivnl_kind ivnl_kind_port;
 extern const struct ivnl_kind ivnl_kind_coupling;
 extern const struct ivnl_kind ivnl_kind_address;
+extern const struct ivnl_kind ivnl_kind_region;
 
 /*
  * Open a socket for @family. Returns NULL after a complaint: the module is

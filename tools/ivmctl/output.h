@@ -75,8 +75,9 @@ void show_ports(const struct ctx *ctx, const json_t *ports);
 void show_ports_stats(const struct ctx *ctx, const json_t *ports);
 void show_couplings(const struct ctx *ctx, const json_t *couplings);
 void show_overview(const struct ctx *ctx, const json_t *ports,
-		   const json_t *couplings);
+		   const json_t *couplings, const json_t *regions);
 void show_addresses(const struct ctx *ctx, const json_t *addresses);
+void show_regions(const struct ctx *ctx, const json_t *regions);
 /* An event as made by event_decode(). */
 void show_event(const struct ctx *ctx, const json_t *event);
 

@@ -11,6 +11,7 @@
  *   IVSHM_A_PORT      a port, one tap or macvtap interface of a VM
  *   IVSHM_A_COUPLING  a coupling, a named set of ports
  *   IVSHM_A_ADDR      an address that belongs to a port
+ *   IVSHM_A_REGION    a region, memory behind /dev/ivshmN
  *
  * Requests work on the network namespace of the requesting socket: ports
  * live in the namespace of their interface and a coupling joins ports of one
@@ -46,11 +47,46 @@
  * IVSHM_CMD_ADDR_GET (dump)
  *   out: IVSHM_A_ADDR
  *
+ * Regions belong to the host: all requests about them are for the initial
+ * network namespace (elsewhere -EPERM, and a dump is empty), and every change
+ * needs CAP_SYS_ADMIN in the initial user namespace.
+ *
+ * IVSHM_CMD_REGION_NEW
+ *   in:  IVSHM_A_REGION { NAME, SIZE, [PAGE_SIZE], [MODE], [UID], [GID],
+ *                         [NODE] }
+ *   -EEXIST  a region of that name exists
+ *   -EINVAL  the name or a value is out of range
+ *   -EDQUOT  the owner's regions would be larger than region_user_max_mib
+ *   -ENOSPC  all regions would be larger than region_max_mib, or there are
+ *            IVSHM_REGIONS_MAX of them
+ *   -ENOMEM  the memory is not there, of that node if one is named
+ *   -EINTR   the sender was killed meanwhile
+ *
+ * IVSHM_CMD_REGION_SET
+ *   in:  IVSHM_A_REGION { NAME, [MODE], [UID], [GID] }
+ *   For later opens: udev changes the device node.  Open files stay.
+ *   -ENOENT  no such region
+ *   -EINVAL  a value is out of range
+ *   -EDQUOT  as for REGION_NEW, of the new owner
+ *
+ * IVSHM_CMD_REGION_DEL
+ *   in:  IVSHM_A_REGION { NAME, [FORCE] }
+ *   -ENOENT  no such region
+ *   -EBUSY   the region is open or mapped, and FORCE is not there.  With FORCE
+ *            accesses to its mappings end in SIGBUS from then on.
+ *
+ * IVSHM_CMD_REGION_GET (do and dump)
+ *   in:  IVSHM_A_REGION { NAME }; nothing for a dump
+ *   out: IVSHM_A_REGION, all but FORCE
+ *   -ENOENT  no such region
+ *
  * Events, to the multicast group of the namespace concerned:
  *   IVSHM_CMD_PORT_NTF      a port came, changed its state or went
  *   IVSHM_CMD_COUPLING_NTF  a coupling was made, changed its state or went
  *   IVSHM_CMD_PAIR_NTF      a pair of ports changed its path: a coupling with
  *                           NAME and exactly one PAIR
+ *   IVSHM_CMD_REGION_NTF    a region was made, changed (both states are READY)
+ *                           or went
  * Each carries IVSHM_A_EVENT_OLD_STATE, IVSHM_A_EVENT_NEW_STATE (a value of
  * the state enum of the object) and IVSHM_A_EVENT_REASON (enum ivshm_reason)
  * beside the object.
@@ -62,10 +98,12 @@
 #define IVSHM_GENL_VERSION	1
 #define IVSHM_GENL_MCGRP_EVENTS	"events"
 
-/* Longest name of a coupling, with its terminating zero byte. */
+/* Longest name of a coupling or a region, with its terminating zero byte. */
 #define IVSHM_NAME_MAX		32
 /* Most members of one coupling. */
 #define IVSHM_MEMBERS_MAX	64
+/* Most regions of a host. */
+#define IVSHM_REGIONS_MAX	256
 
 /* Defaults and ranges of a coupling's options. */
 #define IVSHM_THRESHOLD_DEFAULT	1	/* frames within a second */
@@ -74,6 +112,9 @@
 #define IVSHM_IDLE_MAX		86400
 #define IVSHM_PARK_US_DEFAULT	1000	/* microseconds */
 #define IVSHM_PARK_US_MAX	1000000
+
+/* Of the device node of a region. */
+#define IVSHM_REGION_MODE_DEFAULT	0600
 
 enum ivshm_cmd {
 	IVSHM_CMD_UNSPEC,
@@ -85,6 +126,11 @@ enum ivshm_cmd {
 	IVSHM_CMD_COUPLING_NTF,
 	IVSHM_CMD_PAIR_NTF,
 	IVSHM_CMD_ADDR_GET,
+	IVSHM_CMD_REGION_NEW,
+	IVSHM_CMD_REGION_SET,
+	IVSHM_CMD_REGION_DEL,
+	IVSHM_CMD_REGION_GET,
+	IVSHM_CMD_REGION_NTF,
 
 	__IVSHM_CMD_MAX,
 	IVSHM_CMD_MAX = __IVSHM_CMD_MAX - 1
@@ -99,6 +145,7 @@ enum ivshm_attr {
 	IVSHM_A_EVENT_OLD_STATE,	/* u32 */
 	IVSHM_A_EVENT_NEW_STATE,	/* u32 */
 	IVSHM_A_EVENT_REASON,		/* u32, enum ivshm_reason */
+	IVSHM_A_REGION,			/* nest of enum ivshm_attr_region */
 
 	__IVSHM_A_MAX,
 	IVSHM_A_MAX = __IVSHM_A_MAX - 1
@@ -227,6 +274,31 @@ enum ivshm_attr_addr {
 
 	__IVSHM_A_ADDR_MAX,
 	IVSHM_A_ADDR_MAX = __IVSHM_A_ADDR_MAX - 1
+};
+
+enum ivshm_attr_region {
+	IVSHM_A_REGION_UNSPEC,
+	IVSHM_A_REGION_PAD,
+	/* string, below IVSHM_NAME_MAX bytes; letters, digits, +-.:=@_; no sign first */
+	IVSHM_A_REGION_NAME,
+	IVSHM_A_REGION_SIZE,		/* u64, bytes, a power of two */
+	IVSHM_A_REGION_PAGE_SIZE,	/* u32, bytes, 4096 (default) or 2097152 */
+	IVSHM_A_REGION_MODE,		/* u32, permission bits of the device node */
+	IVSHM_A_REGION_UID,		/* u32, owner, 0 if not given */
+	IVSHM_A_REGION_GID,		/* u32, group, 0 if not given */
+	IVSHM_A_REGION_NODE,		/* u32, NUMA node, absent for any */
+	IVSHM_A_REGION_FORCE,		/* flag, only in IVSHM_CMD_REGION_DEL */
+	IVSHM_A_REGION_STATE,		/* u32, enum ivshm_region_state */
+	IVSHM_A_REGION_NUMBER,		/* u32, N of /dev/ivshmN */
+	IVSHM_A_REGION_USERS,		/* u32, open files, those that are only mapped too */
+
+	__IVSHM_A_REGION_MAX,
+	IVSHM_A_REGION_MAX = __IVSHM_A_REGION_MAX - 1
+};
+
+enum ivshm_region_state {
+	IVSHM_REGION_READY,
+	IVSHM_REGION_GONE,		/* only in events */
 };
 
 /*
