@@ -472,6 +472,44 @@ TEST(held_frame)
 	guest_close(&b);
 }
 
+/* A guest without buffers for a moment loses nothing: what is for it waits. */
+TEST(full_for_a_moment)
+{
+	const struct ctl_options options = { -1, -1, 1000000, -1 };
+	struct guest_config ca = { .tap = "tap0" }, cb = { .tap = "tap1", .num = { 16 } };
+	struct guest_frame f;
+	struct guest a, b;
+	__u8 frame[200];
+	int i;
+
+	ASSERT_EQ(0, env_setup());
+	ASSERT_EQ(0, guest_up(&a, &ca));
+	ASSERT_EQ(0, guest_up(&b, &cb));
+	ASSERT_EQ(0, ctl_couple("lan0", IVSHM_COUPLING_STATIC, &options, "tap0", "tap1", NULL));
+	b.keep_rx = true;
+	for (i = 0; i < 16; i++) {
+		ASSERT_EQ(0, guest_pass(&a, &b, 100, i));
+	}
+	for (i = 0; i < 4; i++) {
+		frame_make(frame, sizeof(frame), b.mac, a.mac, 1, i);
+		/* With its header in one piece, or not: by the short way and the other. */
+		ASSERT_EQ(0, guest_send_pieces(&a, NULL, frame, sizeof(frame), &a.hdr_len,
+					       i & 1, GUEST_DIRECT));
+	}
+	usleep(50000);
+	b.keep_rx = false;
+	guest_rx_fill(&b, 16, 2000);
+	for (i = 0; i < 4; i++) {
+		ASSERT_EQ(1, guest_recv(&b, &f, 5000));
+		EXPECT_EQ(sizeof(frame), f.len);
+	}
+	EXPECT_EQ(0, ctl_stat("tap0", IVSHM_A_STAT_DROP_FULL));
+	EXPECT_LE(1, ctl_stat("tap0", IVSHM_A_STAT_PARKED));
+	EXPECT_EQ(0, a.faults + b.faults);
+	guest_close(&a);
+	guest_close(&b);
+}
+
 /* Nothing is taken or given before the start and after the stop. */
 TEST_F_TIMEOUT(path, stopped, TIMEOUT)
 {

@@ -5,6 +5,7 @@
 #include "coupling.h"
 #include "nl.h"
 #include "output.h"
+#include "verbs.h"
 
 /* The word that makes the next one a port. */
 #define OPT_PORT	COUPLING_OPTIONS
@@ -176,48 +177,14 @@ static int del_one(const struct ctx *ctx, const struct ivnl *nl, const char *nam
 	return ivnl_request(ctx, nl, msg, full, NULL, what);
 }
 
-/* All of them, even if one cannot be deleted. */
 static int coupling_del(struct ctx *ctx, int argc, char **argv)
 {
-	int rc = RC_OK;
-	struct ivnl *nl;
-	int i;
-
-	if (!argc)
-		return usage_missing(ctx, "NAME");
-	for (i = 0; i < argc; i++)
-		if (word_name(ctx, "NAME", argv[i]))
-			return RC_USAGE;
-
-	nl = ivnl_get(ctx);
-	if (!nl)
-		return RC_REFUSED;
-	for (i = 0; i < argc; i++)
-		if (del_one(ctx, nl, argv[i]))
-			rc = RC_REFUSED;
-	return rc;
+	return verb_each(ctx, argc, argv, del_one);
 }
 
 static int coupling_show(struct ctx *ctx, int argc, char **argv)
 {
-	const char *name = NULL;
-	json_t *couplings;
-
-	if (argc) {
-		name = argv[0];
-		if (word_name(ctx, "NAME", name))
-			return RC_USAGE;
-	}
-	if (argc > 1)
-		return usage_extra(ctx, argv[1]);
-
-	if (ivnl_fetch(ctx, &ivnl_kind_coupling, name, &couplings))
-		return RC_REFUSED;
-	if (ctx->json)
-		return print_json(ctx, couplings);
-	show_couplings(ctx, couplings);
-	json_decref(couplings);
-	return RC_OK;
+	return verb_show(ctx, argc, argv, &ivnl_kind_coupling, show_couplings);
 }
 
 static const struct verb coupling_verbs[] = {

@@ -2,30 +2,12 @@
 /* ivmctl port */
 #include "nl.h"
 #include "output.h"
+#include "verbs.h"
 
 static int port_show(struct ctx *ctx, int argc, char **argv)
 {
-	const char *name = NULL;
-	json_t *ports;
-
-	if (argc) {
-		name = argv[0];
-		if (word_name(ctx, "NAME", name))
-			return RC_USAGE;
-	}
-	if (argc > 1)
-		return usage_extra(ctx, argv[1]);
-
-	if (ivnl_fetch(ctx, &ivnl_kind_port, name, &ports))
-		return RC_REFUSED;
-	if (ctx->json)
-		return print_json(ctx, ports);
-	if (ctx->stats)
-		show_ports_stats(ctx, ports);
-	else
-		show_ports(ctx, ports);
-	json_decref(ports);
-	return RC_OK;
+	return verb_show(ctx, argc, argv, &ivnl_kind_port,
+			 ctx->stats ? show_ports_stats : show_ports);
 }
 
 static const struct verb port_verbs[] = {

@@ -10,6 +10,7 @@
 #include "attr.h"
 #include "nl.h"
 #include "output.h"
+#include "verbs.h"
 
 enum option {
 	OPT_SIZE,
@@ -227,8 +228,8 @@ static int region_set(struct ctx *ctx, int argc, char **argv)
 	return send_region(ctx, &req, IVSHM_CMD_REGION_SET, "change");
 }
 
-static int del_one(const struct ctx *ctx, const struct ivnl *nl,
-		   const char *name, bool force)
+static int del_region(const struct ctx *ctx, const struct ivnl *nl,
+		      const char *name, bool force)
 {
 	struct nl_msg *msg = ivnl_msg_new(nl, IVSHM_CMD_REGION_DEL, NLM_F_ACK);
 	struct nlattr *nest = ivnl_nest(msg, IVSHM_A_REGION);
@@ -243,50 +244,26 @@ static int del_one(const struct ctx *ctx, const struct ivnl *nl,
 	return ivnl_request(ctx, nl, msg, full, NULL, what);
 }
 
-/* All of them, even if one cannot be deleted. */
+static int del_one(const struct ctx *ctx, const struct ivnl *nl, const char *name)
+{
+	return del_region(ctx, nl, name, false);
+}
+
+static int del_forced(const struct ctx *ctx, const struct ivnl *nl, const char *name)
+{
+	return del_region(ctx, nl, name, true);
+}
+
 static int region_del(struct ctx *ctx, int argc, char **argv)
 {
 	bool force = argc > 1 && !strcmp(argv[argc - 1], "force");
-	int rc = RC_OK;
-	struct ivnl *nl;
-	int i;
 
-	argc -= force;
-	if (!argc)
-		return usage_missing(ctx, "NAME");
-	for (i = 0; i < argc; i++)
-		if (word_name(ctx, "NAME", argv[i]))
-			return RC_USAGE;
-
-	nl = ivnl_get(ctx);
-	if (!nl)
-		return RC_REFUSED;
-	for (i = 0; i < argc; i++)
-		if (del_one(ctx, nl, argv[i], force))
-			rc = RC_REFUSED;
-	return rc;
+	return verb_each(ctx, argc - force, argv, force ? del_forced : del_one);
 }
 
 static int region_show(struct ctx *ctx, int argc, char **argv)
 {
-	const char *name = NULL;
-	json_t *regions;
-
-	if (argc) {
-		name = argv[0];
-		if (word_name(ctx, "NAME", name))
-			return RC_USAGE;
-	}
-	if (argc > 1)
-		return usage_extra(ctx, argv[1]);
-
-	if (ivnl_fetch(ctx, &ivnl_kind_region, name, &regions))
-		return RC_REFUSED;
-	if (ctx->json)
-		return print_json(ctx, regions);
-	show_regions(ctx, regions);
-	json_decref(regions);
-	return RC_OK;
+	return verb_show(ctx, argc, argv, &ivnl_kind_region, show_regions);
 }
 
 static const struct verb region_verbs[] = {
