@@ -217,8 +217,9 @@ static long ivshm_net_set_features(struct ivshm_qp *qp, u64 __user *argp)
 		return -EFAULT;
 	if (features & BIT_ULL(VIRTIO_F_ACCESS_PLATFORM)) {
 		pool = ivshm_iotlb_pool_alloc();
+		/* What vhost-net says of it. */
 		if (!pool)
-			return -ENOMEM;
+			return -EFAULT;
 	}
 	/* A migration begins or ends under traffic: no frame is to be lost for it. */
 	if ((features & ~log) == (qp->features & ~log)) {

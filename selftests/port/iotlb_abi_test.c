@@ -224,6 +224,7 @@ TEST_F_TIMEOUT(iotlb_abi, misses, TIMEOUT)
 			EXPECT_EQ(0, read(g->fd, buf, sizeof(struct vhost_msg) - 1));
 			EXPECT_EQ(0, viommu_miss(g->fd, &miss, v2, 0));
 			EXPECT_EQ(IOVA + 0x5004, miss.iova);
+			EXPECT_EQ(i ? VHOST_ACCESS_RO : VHOST_ACCESS_WO, miss.perm);
 			EXPECT_EQ(-EAGAIN, viommu_miss(g->fd, &miss, v2, 0));
 			/* Known, but what the worker looks at next is not. */
 			ASSERT_EQ(0, viommu_message(g->fd, v2, UPDATE, IOVA + 0x5000, 4096,
