@@ -635,13 +635,14 @@ void ivshm_deliver_prefault(struct ivshm_qp *qp)
 	struct ivshm_scratch *s = qp->scratch;
 	struct ivshm_vring *ring = &qp->vq[IVSHM_VQ_RX].ring;
 	struct ivshm_vring_chain chain;
-	u16 popped = 0;
+	u16 max, popped = 0;
 
 	ivshm_gmem_read_lock(qp->gm);
+	max = ivshm_gmem_translated(qp->gm) ? IVSHM_PRETRANSLATE : IVSHM_PREFAULT;
 	spin_lock(&qp->rx_lock);
 	if (qp->rx_open && !ring->broken &&
 	    !ivshm_vring_begin(ring, ivshm_gmem_generation(qp->gm))) {
-		while (popped < IVSHM_PREFAULT && !ivshm_iotlb_crowded(&qp->iotlb) &&
+		while (popped < max && !ivshm_iotlb_crowded(&qp->iotlb) &&
 		       !ivshm_vring_pop(ring, &chain, s->seg, ARRAY_SIZE(s->seg))) {
 			popped++;
 			s->nr_dst = 0;

@@ -36,6 +36,8 @@ enum {
 #define IVSHM_MISSES		3
 /* Receive buffers whose memory is brought in ahead, once some was missing. */
 #define IVSHM_PREFAULT		256
+/* The same of those that are to be translated: a guest may unmap them any moment. */
+#define IVSHM_PRETRANSLATE	16
 /* How long a flow waits for its frames in the receiver's taps. Nanoseconds. */
 #define IVSHM_HOLD_NS		(100 * NSEC_PER_MSEC)
 /* The same if it cannot stay where it was. */

@@ -7,7 +7,7 @@
 # the device IOTLB's misses. Guest a, without one, and guest d exchange data.
 
 # Each frame costs several messages, and QEMU a turn for each: less data than elsewhere.
-iommu_kb=1024
+iommu_kb=512
 
 # With no arguments all of the data again.
 iommu_data()

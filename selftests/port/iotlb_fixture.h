@@ -54,9 +54,8 @@ static void up(struct __test_metadata *_metadata, FIXTURE_DATA(iotlb) * self, in
 	c.bridge = "br0";
 	c.iova = iommu ? VIOMMU_IOVA : 0;
 	ASSERT_EQ(0, guest_open(g, &c));
-	if (iommu) {
+	if (iommu)
 		ASSERT_EQ(0, viommu_open(&self->m[i], g));
-	}
 	ASSERT_EQ(0, guest_start(g));
 	guest_rx_fill(g, g->ring[GUEST_RX].num, g->ring[GUEST_RX].slot_size - GUEST_GAP);
 }
