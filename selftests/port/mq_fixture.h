@@ -109,9 +109,8 @@ FIXTURE_TEARDOWN(mq)
 		for (j = 0; j < self->vm[i].nr; j++) {
 			struct guest *g = &self->vm[i].q[j];
 
-			if (g->fd >= 0 && g->running) {
+			if (g->fd >= 0 && g->running)
 				EXPECT_EQ(0, guest_stop(g));
-			}
 			EXPECT_EQ(0, g->faults)
 				TH_LOG("vm %d, queue %d", i, j);
 			guest_close(g);
