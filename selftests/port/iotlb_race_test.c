@@ -160,8 +160,8 @@ TEST_F_TIMEOUT(iotlb, invalidated_tx, TIMEOUT)
 	__atomic_store_n(&r.stop, true, __ATOMIC_RELEASE);
 	pthread_join(thread, NULL);
 	flow_end(_metadata, &f);
-	/* In most rounds there was something left to be sent. */
-	EXPECT_LT(25, waited);
+	/* In some rounds at least there was something left to be sent. */
+	EXPECT_LT(10, waited);
 	TH_LOG("%u frames, %u rounds with some waiting", f.sent, waited);
 	free(was);
 }
