@@ -72,8 +72,8 @@ static bool ivshm_tx_drained(struct ivshm_qp *dst, struct ivshm_frame *f)
 
 /*
  * Let @f wait in the park of its receiver, opened before; false if it waited
- * long enough or, with *@full, if there is no room.  Behind others it waits as long as
- * they do, whatever becomes of them then.
+ * long enough or, with *@full, if there is no room.  Behind others it waits as
+ * long as they do, whatever becomes of them then.
  */
 static bool ivshm_tx_wait(struct ivshm_qp *qp, struct ivshm_frame *f, u64 ns, bool *full)
 {
@@ -94,15 +94,17 @@ static bool ivshm_tx_wait(struct ivshm_qp *qp, struct ivshm_frame *f, u64 ns, bo
 	return false;
 }
 
+/* The receiver has no buffers; or it is held, which is no fault of its guest's. */
 static void ivshm_tx_park(struct ivshm_qp *qp, struct ivshm_qp *dst, struct ivshm_frame *f)
 {
-	bool limit = false;
+	bool limit = false, held = !READ_ONCE(dst->rx_open);
+	u64 ns = held ? IVSHM_HELD_NS : (u64)f->park_us * NSEC_PER_USEC;
 
 	/* A receiver that let one frame wait in vain lets none wait after it. */
-	if (!READ_ONCE(dst->rx_stalled)) {
-		if (ivshm_tx_wait(qp, f, (u64)f->park_us * NSEC_PER_USEC, &limit))
+	if (held || !READ_ONCE(dst->rx_stalled)) {
+		if (ivshm_tx_wait(qp, f, ns, &limit))
 			return;
-		if (!limit && !qp->stopping)
+		if (!held && !limit && !qp->stopping)
 			WRITE_ONCE(dst->rx_stalled, true);
 	}
 	ivshm_tx_drop(qp, f, limit ? IVSHM_A_STAT_DROP_PARK_LIMIT : IVSHM_A_STAT_DROP_FULL);
