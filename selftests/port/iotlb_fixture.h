@@ -79,7 +79,7 @@ FIXTURE_TEARDOWN(iotlb)
 		down(_metadata, self, i);
 }
 
-/* What was on its way from one to the other has come: nothing overtakes this one. */
+/* What was on its way from one to the other has come, and was counted: nothing overtakes this. */
 static void settle(struct __test_metadata *_metadata, struct guest *from, struct guest *to)
 {
 	static __u32 mark;
@@ -91,6 +91,7 @@ static void settle(struct __test_metadata *_metadata, struct guest *from, struct
 		ASSERT_EQ(1, guest_recv(to, &got, 10000));
 		ASSERT_EQ(0, frame_check(got.data, got.len, &flow, &seq));
 	} while (flow != 7 || seq != mark);
+	ASSERT_EQ(0, guest_tx_drain(from, 5000));
 }
 
 /* A frame comes through: until the VMM has said where its rings are a guest has none. */
