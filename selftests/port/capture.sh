@@ -43,7 +43,7 @@ on_and_off()
 refused()
 {
 	says 1 'port "vnet0" is not captured' capture off vnet0 &&
-		says 1 'there is no such interface' capture on vnet7 &&
+		says 1 'no such interface' capture on vnet7 &&
 		says 2 'usage: ' capture show vnet0 &&
 		says 2 'PORT' capture on -x &&
 		says 0 '' capture show && [ ! -s "$out" ]

@@ -177,11 +177,11 @@ static int turn_on(const struct ctx *ctx, const struct ivnl *nl, const json_t *l
 	if (port) {
 		index = if_nametoindex(port);
 		if (!index) {
-			complain(ctx, "cannot capture port \"%s\": there is no such interface", port);
+			complain(ctx, "cannot capture port \"%s\": no such interface", port);
 			return RC_REFUSED;
 		}
 	}
-	msg = link_msg(RTM_NEWLINK, link ? NLM_F_ACK : NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL,
+	msg = link_msg(RTM_NEWLINK, NLM_F_ACK | (link ? 0 : NLM_F_CREATE | NLM_F_EXCL),
 		       link ? json_int(link, "ifindex") : 0);
 	if (!link) {
 		/* If it is too long the kernel finds one. */
