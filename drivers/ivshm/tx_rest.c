@@ -2,6 +2,7 @@
 /* Sending what needs to sleep: uplink, flooding, conversions; see tx.h. */
 #include <linux/slab.h>
 
+#include "capture.h"
 #include "coupling.h"
 #include "deliver.h"
 #include "detector.h"
@@ -34,6 +35,7 @@ static u32 ivshm_tx_peers(struct ivshm_port *port, struct ivshm_qp **dst)
 /* To all other running members of a static coupling. May sleep. */
 static int ivshm_tx_flood(struct ivshm_qp *qp, struct ivshm_frame *f)
 {
+	struct sk_buff_head skbs;
 	struct ivshm_qp **dst;
 	u32 n = 0, i, sent = 0;
 	LIST_HEAD(bufs);
@@ -46,6 +48,9 @@ static int ivshm_tx_flood(struct ivshm_qp *qp, struct ivshm_frame *f)
 	if (!dst)
 		return -ENOMEM;
 
+	__skb_queue_head_init(&skbs);
+	if (ivshm_capture_on())
+		ivshm_capture_take(f, &skbs);
 	n = ivshm_tx_peers(qp->port, dst);
 	for (i = 0; i < n; i++) {
 		netdev_features_t features;
@@ -58,6 +63,8 @@ static int ivshm_tx_flood(struct ivshm_qp *qp, struct ivshm_frame *f)
 		/* Open under RCU means that its worker is there to be woken. */
 		rcu_read_lock();
 		ok = !err && ivshm_bounce(dst[i], &bufs);
+		if (ok)
+			ivshm_capture_show(sent ? NULL : qp->port, dst[i]->port, &skbs);
 		rcu_read_unlock();
 		if (ok) {
 			sent++;
@@ -69,6 +76,7 @@ static int ivshm_tx_flood(struct ivshm_qp *qp, struct ivshm_frame *f)
 		ivshm_qp_put(dst[i]);
 	}
 	kfree(dst);
+	__skb_queue_purge(&skbs);
 
 	if (sent) {
 		ivshm_qp_count(qp, IVSHM_A_STAT_TX_DIRECT_FRAMES);
@@ -202,6 +210,13 @@ static int ivshm_tx_rest(struct ivshm_qp *qp, struct list_head *frames)
 
 void ivshm_tx_dispatch(struct ivshm_qp *qp, struct list_head *frames)
 {
+	struct ivshm_frame *f;
+
+	/* All at once; those for which it fails are seen to when their turn comes. */
+	if (ivshm_capture_on())
+		list_for_each_entry(f, frames, list)
+			if (ivshm_capture_lacks(f) && ivshm_frame_linearise(qp, f))
+				break;
 	while (!list_empty(frames)) {
 		int err;
 
