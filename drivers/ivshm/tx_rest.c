@@ -2,6 +2,7 @@
 /* Sending what needs to sleep: uplink, flooding, conversions; see tx.h. */
 #include <linux/slab.h>
 
+#include "capture.h"
 #include "coupling.h"
 #include "deliver.h"
 #include "detector.h"
@@ -23,12 +24,13 @@ static struct ivshm_qp *ivshm_tx_peer(struct ivshm_qp *qp, const struct ivshm_fr
 }
 
 /*
- * Leave @bufs, a copy of @f, with the member of index @i.  Flooded frames wait
- * for none that were left by another map, but those for one address do, then,
- * for all of them.
+ * Leave @bufs, a copy of @f, with the member of index @i, and show @skbs to those who
+ * watch that or @from.  Flooded frames wait for none that were left by another map,
+ * but those for one address do, then, for all of them.
  */
 static bool ivshm_tx_flood_one(struct ivshm_qp *qp, const struct ivshm_frame *f, u32 i,
-			       struct list_head *bufs)
+			       struct list_head *bufs, const struct ivshm_port *from,
+			       struct sk_buff_head *skbs)
 {
 	struct ivshm_way *way = &qp->ways->way[i];
 	struct ivshm_qp *dst;
@@ -41,6 +43,8 @@ static bool ivshm_tx_flood_one(struct ivshm_qp *qp, const struct ivshm_frame *f,
 	if (dst && !ivshm_map_same(&way->map, &map))
 		way->map = atomic_read(&way->left) ? (struct ivshm_map){} : map;
 	ok = dst && ivshm_bounce(qp, i, dst, bufs);
+	if (ok)
+		ivshm_capture_show(from, dst->port, skbs);
 	rcu_read_unlock();
 	return ok;
 }
@@ -48,6 +52,7 @@ static bool ivshm_tx_flood_one(struct ivshm_qp *qp, const struct ivshm_frame *f,
 /* To all other running members of a static coupling. May sleep. */
 static int ivshm_tx_flood(struct ivshm_qp *qp, struct ivshm_frame *f)
 {
+	struct sk_buff_head skbs;
 	u32 n = 0, i, sent = 0;
 	LIST_HEAD(bufs);
 	int err;
@@ -58,6 +63,9 @@ static int ivshm_tx_flood(struct ivshm_qp *qp, struct ivshm_frame *f)
 	if (err)
 		return err;
 
+	__skb_queue_head_init(&skbs);
+	if (ivshm_capture_on())
+		ivshm_capture_take(f, &skbs);
 	for (i = 0; i < IVSHM_MEMBERS_MAX; i++) {
 		netdev_features_t features = 0;
 		struct ivshm_qp *dst;
@@ -72,13 +80,14 @@ static int ivshm_tx_flood(struct ivshm_qp *qp, struct ivshm_frame *f)
 			continue;
 		n++;
 		err = ivshm_vnet_convert(qp, f->buf, features, &bufs);
-		if (!err && ivshm_tx_flood_one(qp, f, i, &bufs)) {
+		if (!err && ivshm_tx_flood_one(qp, f, i, &bufs, sent ? NULL : qp->port, &skbs)) {
 			sent++;
 			continue;
 		}
 		ivshm_qp_count(qp, err ? IVSHM_A_STAT_DROP_OFFLOAD : IVSHM_A_STAT_DROP_FULL);
 		ivshm_bufs_free(&bufs);
 	}
+	__skb_queue_purge(&skbs);
 
 	if (sent) {
 		ivshm_qp_count(qp, IVSHM_A_STAT_TX_DIRECT_FRAMES);
@@ -231,6 +240,13 @@ static int ivshm_tx_rest(struct ivshm_qp *qp, struct list_head *frames)
 
 void ivshm_tx_dispatch(struct ivshm_qp *qp, struct list_head *frames)
 {
+	struct ivshm_frame *f;
+
+	/* All at once; those for which it fails are seen to when their turn comes. */
+	if (ivshm_capture_on())
+		list_for_each_entry(f, frames, list)
+			if (ivshm_capture_lacks(f) && ivshm_frame_linearise(qp, f))
+				break;
 	while (!list_empty(frames)) {
 		int err;
 
