@@ -133,7 +133,7 @@ static struct kunit_case dmabuf_cases[] = {
 };
 
 static struct kunit_suite dmabuf_suite = {
-	.name = "ivshm_region_dmabuf",
+	.name = "ivshm-region-dmabuf",
 	.suite_init = ivshm_region_test_begin,
 	.suite_exit = ivshm_region_test_end,
 	.init = dt_init,
