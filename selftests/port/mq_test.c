@@ -59,9 +59,8 @@ TEST_F_TIMEOUT(mq, by_hash, TIMEOUT)
 			for (i = 0; i < 8 * FLOWS; i += FLOWS)
 				flow_run_some(_metadata, flow, 8 * FLOWS, i, 20);
 			for (i = 0; i < 8 * FLOWS; i++) {
-				if (round) {
+				if (round)
 					EXPECT_EQ(again[i], flow[i].in);
-				}
 				again[i] = flow[i].in;
 			}
 		}
