@@ -22,7 +22,7 @@ static void run_stops(struct __test_metadata *_metadata, FIXTURE_DATA(mq) * self
 		flow[i].moves = true;
 		flow[i].csum = csum;
 	}
-	for (round = 0; round < 40; round++) {
+	for (round = 0; round < 16; round++) {
 		int n = rnd() % a->nr;
 
 		flow_send(flow, FLOWS, WINDOW / 2);
@@ -53,7 +53,7 @@ TEST_F_TIMEOUT(mq, stop_and_start, TIMEOUT)
 TEST_F_TIMEOUT(mq, stop_and_start_left, TIMEOUT)
 {
 	run_stops(_metadata, self, &self->vm[3], true);
-	EXPECT_LT(1000, stat(2, IVSHM_A_STAT_BOUNCED));
+	EXPECT_LT(200, stat(2, IVSHM_A_STAT_BOUNCED));
 }
 
 /* The same for certain. */
@@ -163,7 +163,7 @@ static void *storm(void *arg)
 	struct guest *g = arg;
 	int i, err;
 
-	for (i = 0; i < 25; i++) {
+	for (i = 0; i < 12; i++) {
 		usleep(rnd() % 3000);
 		err = guest_stop(g);
 		/* It goes on where it stopped, and that is what the driver has seen. */
@@ -309,7 +309,7 @@ TEST_F_TIMEOUT(mq, death, TIMEOUT)
 	pid_t pid;
 
 	learn(_metadata, self);
-	for (round = 0; round < 10; round++) {
+	for (round = 0; round < 5; round++) {
 		ASSERT_EQ(0, pipe(up));
 		pid = fork();
 		ASSERT_LE(0, pid);

@@ -82,7 +82,7 @@ static void run_joining(struct __test_metadata *_metadata, FIXTURE_DATA(mq) * se
 		flow[i].moves = true;
 		flow[i].csum = csum;
 	}
-	for (round = 0; round < 60; round++) {
+	for (round = 0; round < 30; round++) {
 		struct ctl_options o = CTL_DEFAULTS;
 
 		o.bypass = 1;
@@ -99,8 +99,8 @@ static void run_joining(struct __test_metadata *_metadata, FIXTURE_DATA(mq) * se
 		ASSERT_EQ(0, ctl_uncouple("lan0"));
 	}
 	flow_settle(_metadata, flow, FLOWS);
-	EXPECT_LT(100, stat(0, IVSHM_A_STAT_TX_DIRECT_FRAMES));
-	EXPECT_LT(100, stat(0, IVSHM_A_STAT_TX_UPLINK_FRAMES));
+	EXPECT_LT(50, stat(0, IVSHM_A_STAT_TX_DIRECT_FRAMES));
+	EXPECT_LT(50, stat(0, IVSHM_A_STAT_TX_UPLINK_FRAMES));
 }
 
 TEST_F_TIMEOUT(mq, joining, TIMEOUT)
@@ -112,7 +112,7 @@ TEST_F_TIMEOUT(mq, joining, TIMEOUT)
 TEST_F_TIMEOUT(mq, joining_left, TIMEOUT)
 {
 	run_joining(_metadata, self, &self->vm[3], true);
-	EXPECT_LT(100, stat(0, IVSHM_A_STAT_BOUNCED));
+	EXPECT_LT(50, stat(0, IVSHM_A_STAT_BOUNCED));
 }
 
 /*
