@@ -229,7 +229,7 @@ TEST_F_TIMEOUT(live, filtered, TIMEOUT)
 	ASSERT_EQ(0, system("tc qdisc add dev tap0 clsact"));
 	ASSERT_EQ(0, ctl_couple("lan0", IVSHM_COUPLING_DYNAMIC, NULL, "tap0", "tap1", NULL));
 	run(_metadata, self, &s, filters);
-	/* And it does come back; a second later if it could not the first time. */
+	/* And it does come back, at the second try perhaps, which is a second later. */
 	end = now_ms() + 10000;
 	do {
 		ASSERT_EQ(0, guest_pass_both(&self->g[0], &self->g[1], 20));
