@@ -102,8 +102,14 @@ void ivshm_backend_watch(struct ivshm_qp *qp, u32 index)
 
 int ivshm_backend_setup(struct ivshm_vq *vq)
 {
+	struct ivshm_qp *qp = vq->qp;
 	int err;
 
+	if (vq == &qp->vq[IVSHM_VQ_RX]) {
+		ivshm_gmem_read_lock(qp->gm);
+		WRITE_ONCE(qp->rx_gpa, ivshm_gmem_gpa(qp->gm, vq->addr.desc_user_addr));
+		ivshm_gmem_read_unlock(qp->gm);
+	}
 	vq->ring.broken = false;
 	vq->ring.log_used = vq->addr.flags & BIT(VHOST_VRING_F_LOG);
 	vq->reported = false;

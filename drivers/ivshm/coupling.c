@@ -244,8 +244,9 @@ void ivshm_coupling_port_up(struct ivshm_port *port)
 	place = ivshm_coupling_place(port->net, port->name);
 	if (old && old == place)
 		return;
-	/* It may have been in another namespace. */
+	/* It may have been in another namespace, or had another name. */
 	ivshm_addr_flush_port(port);
+	ivshm_addr_config_up(port);
 	if (old) {
 		coupling_unbind(old, IVSHM_REASON_CONFIG);
 		coupling_kick(old->coupling);
@@ -351,6 +352,8 @@ coupling_alloc(struct net *net, const struct ivshm_coupling_config *cfg)
 		coupling->park_us = cfg->park_us;
 	if (cfg->given & BIT(IVSHM_A_COUPLING_BYPASS))
 		coupling->bypass = cfg->bypass;
+	if (cfg->given & BIT(IVSHM_A_COUPLING_STRICT))
+		coupling->strict = cfg->strict;
 	return coupling;
 
 free:
@@ -454,6 +457,7 @@ static void coupling_del_all(const struct net *net)
 static void __net_exit coupling_net_exit(struct net *net)
 {
 	coupling_del_all(net);
+	ivshm_addr_config_flush(net);
 }
 
 static struct pernet_operations coupling_net_ops = {

@@ -99,6 +99,7 @@ struct ivshm_member {
  * @idle:	seconds without a frame after which it falls back, 0 for never
  * @park_us:	microseconds a frame waits for a full receiver
  * @bypass:	the bridge's rules are not asked
+ * @strict:	members send from addresses configured for them, or not at all
  * @live:	decides frames; not while its members are being bound or let
  *		go, so that for all of them it begins and ends at once
  * @lock:	protects the states and counts below and the states of the
@@ -123,6 +124,7 @@ struct ivshm_coupling {
 	u32 idle;
 	u32 park_us;
 	bool bypass;
+	bool strict;
 	bool live;
 	spinlock_t lock;	/* states of the coupling and its pairs */
 	enum ivshm_coupling_state state;
@@ -147,6 +149,7 @@ struct ivshm_coupling_place {
  * @idle:	seconds
  * @park_us:	microseconds
  * @bypass:	only for dynamic couplings, as threshold and idle
+ * @strict:	see struct ivshm_coupling
  * @given:	BIT(IVSHM_A_COUPLING_x) of the options that are set here; the
  *		others get their defaults
  * @nr:		members
@@ -161,6 +164,7 @@ struct ivshm_coupling_config {
 	u32 idle;
 	u32 park_us;
 	u8 bypass;
+	u8 strict;
 	u32 given;
 	u32 nr;
 	struct ivshm_coupling_place *member;

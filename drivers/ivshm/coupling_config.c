@@ -80,6 +80,11 @@ static int config_check_options(const struct ivshm_coupling_config *cfg,
 				    "bypass must be 0 or 1");
 		return -EINVAL;
 	}
+	if (cfg->given & BIT(IVSHM_A_COUPLING_STRICT) && cfg->strict > 1) {
+		NL_SET_ERR_MSG_ATTR(extack, config_attr(cfg, IVSHM_A_COUPLING_STRICT),
+				    "strict must be 0 or 1");
+		return -EINVAL;
+	}
 	return 0;
 }
 

@@ -23,10 +23,10 @@
 /* A "no" is asked about again after this time, as long as frames come. */
 #define DETECTOR_ASK_AGAIN	HZ
 
-/* What decide() found out about a frame of a dynamic coupling. */
+/* What decide() found out about a frame. From @index on: of a dynamic coupling. */
 struct detector_frame {
 	struct ivshm_port *src, *dst;
-	struct ivshm_member *member;	/* of the sender */
+	struct ivshm_member *member;	/* of the sender, or NULL */
 	u32 index;			/* of the receiver's member */
 	struct ivshm_pair *pair;
 	struct ivshm_addr *from, *to;	/* @from NULL if it was not learned */
@@ -63,6 +63,17 @@ static void frame_touch(struct ivshm_pair *pair, unsigned long now)
 {
 	if (READ_ONCE(pair->last) != now)
 		WRITE_ONCE(pair->last, now);
+}
+
+/* Fills in f->from; false if the frame must not come from there. */
+static bool frame_source(struct detector_frame *f, const u8 *mac)
+{
+	if (unlikely(f->member && f->member->coupling->strict)) {
+		f->from = ivshm_addr_own(f->src, mac);
+		return f->from;
+	}
+	f->from = ivshm_addr_learn(f->src, mac);
+	return true;
 }
 
 /*
@@ -110,9 +121,11 @@ static void decide_static(struct ivshm_port *src, struct ivshm_member *member,
 	if (is_multicast_ether_addr(eth->h_dest))
 		return;
 	to = ivshm_addr_lookup_mac(READ_ONCE(src->net), eth->h_dest);
-	if (!to)
+	if (!to || (unlikely(coupling->strict) && !to->configured))
 		return;
 	dst = rcu_dereference(to->port);
+	if (unlikely(!dst))
+		return;
 	if (dst == src) {
 		/* A switch does not send a frame back where it came from. */
 		d->path = IVSHM_PATH_DROP;
@@ -275,8 +288,10 @@ static bool find_pair(struct detector_frame *f, const u8 *hdr, u32 hdr_len, u32 
 	f->to = ivshm_addr_lookup_mac(READ_ONCE(f->src->net), eth->h_dest);
 	if (!f->to)
 		return false;
+	if (unlikely(f->member->coupling->strict) && !f->to->configured)
+		return false;
 	f->dst = rcu_dereference(f->to->port);
-	if (f->dst == f->src)
+	if (!f->dst || f->dst == f->src)
 		return false;
 	peer = rcu_dereference(f->dst->member);
 	if (!peer || peer->coupling != f->member->coupling)
@@ -324,8 +339,11 @@ void ivshm_detector_decide(struct ivshm_port *src, const u8 *hdr, u32 hdr_len,
 	d->pair = NULL;
 	d->park_us = 0;
 
-	f.from = ivshm_addr_learn(src, eth->h_source);
 	f.member = rcu_dereference(src->member);
+	if (!frame_source(&f, eth->h_source)) {
+		d->path = IVSHM_PATH_REFUSE;
+		return;
+	}
 	if (!f.member)
 		return;
 	d->park_us = f.member->coupling->park_us;
@@ -340,9 +358,8 @@ u32 ivshm_detector_direct(struct ivshm_port *src, const u8 *hdr, struct ivshm_de
 	const struct ethhdr *eth = (const struct ethhdr *)hdr;
 	struct detector_frame f = { .src = src };
 
-	f.from = ivshm_addr_learn(src, eth->h_source);
 	f.member = rcu_dereference(src->member);
-	if (!f.member)
+	if (!frame_source(&f, eth->h_source) || !f.member)
 		return 0;
 	if (f.member->coupling->type == IVSHM_COUPLING_STATIC) {
 		decide_static(src, f.member, hdr, d);

@@ -42,6 +42,7 @@ enum ivshm_path {
 	IVSHM_PATH_HOLD,	/* to @dst, once its tap queue is past the switch */
 	IVSHM_PATH_FLOOD,	/* static coupling: to all running members but the sender */
 	IVSHM_PATH_DROP,	/* static coupling: nobody to give it to */
+	IVSHM_PATH_REFUSE,	/* strict coupling: not from an address of the port */
 };
 
 /**

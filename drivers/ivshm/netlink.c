@@ -48,6 +48,20 @@ static const struct genl_ops nl_ops[] = {
 		.cmd = IVSHM_CMD_ADDR_GET,
 		.dumpit = ivshm_nl_addr_dump,
 	},
+	{
+		.cmd = IVSHM_CMD_ADDR_NEW,
+		.policy = ivshm_nl_addr_new_policy,
+		.maxattr = IVSHM_A_ADDR,
+		.flags = GENL_UNS_ADMIN_PERM,
+		.doit = ivshm_nl_addr_new,
+	},
+	{
+		.cmd = IVSHM_CMD_ADDR_DEL,
+		.policy = ivshm_nl_addr_del_policy,
+		.maxattr = IVSHM_A_ADDR,
+		.flags = GENL_UNS_ADMIN_PERM,
+		.doit = ivshm_nl_addr_del,
+	},
 };
 
 struct genl_family ivshm_nl_family __ro_after_init = {

@@ -20,7 +20,7 @@ static const struct nla_policy members_policy[IVSHM_A_COUPLING_MEMBER + 1] = {
 };
 
 /* Ranges are for coupling_config.c, which says what they are. */
-static const struct nla_policy new_policy[IVSHM_A_COUPLING_BYPASS + 1] = {
+static const struct nla_policy new_policy[IVSHM_A_COUPLING_STRICT + 1] = {
 	[IVSHM_A_COUPLING_NAME] = { .type = NLA_NUL_STRING,
 				    .len = IVSHM_NAME_MAX - 1 },
 	[IVSHM_A_COUPLING_TYPE] = { .type = NLA_U32 },
@@ -29,6 +29,7 @@ static const struct nla_policy new_policy[IVSHM_A_COUPLING_BYPASS + 1] = {
 	[IVSHM_A_COUPLING_IDLE] = { .type = NLA_U32 },
 	[IVSHM_A_COUPLING_PARK_US] = { .type = NLA_U32 },
 	[IVSHM_A_COUPLING_BYPASS] = { .type = NLA_U8 },
+	[IVSHM_A_COUPLING_STRICT] = { .type = NLA_U8 },
 };
 
 static const struct nla_policy name_policy[IVSHM_A_COUPLING_NAME + 1] = {
@@ -141,7 +142,8 @@ static int head_put(struct sk_buff *skb, const struct ivshm_coupling *coupling)
 
 static int options_put(struct sk_buff *skb, const struct ivshm_coupling *coupling)
 {
-	if (nla_put_u32(skb, IVSHM_A_COUPLING_PARK_US, coupling->park_us))
+	if (nla_put_u32(skb, IVSHM_A_COUPLING_PARK_US, coupling->park_us) ||
+	    nla_put_u8(skb, IVSHM_A_COUPLING_STRICT, coupling->strict))
 		return -EMSGSIZE;
 	if (coupling->type != IVSHM_COUPLING_DYNAMIC)
 		return 0;
@@ -311,7 +313,9 @@ static int parse_config(struct genl_info *info, struct nlattr **tb,
 		cfg->park_us = nla_get_u32(tb[IVSHM_A_COUPLING_PARK_US]);
 	if (tb[IVSHM_A_COUPLING_BYPASS])
 		cfg->bypass = nla_get_u8(tb[IVSHM_A_COUPLING_BYPASS]);
-	for (i = 0; i <= IVSHM_A_COUPLING_BYPASS; i++)
+	if (tb[IVSHM_A_COUPLING_STRICT])
+		cfg->strict = nla_get_u8(tb[IVSHM_A_COUPLING_STRICT]);
+	for (i = 0; i <= IVSHM_A_COUPLING_STRICT; i++)
 		if (tb[i])
 			cfg->given |= BIT(i);
 	return parse_members(tb[IVSHM_A_COUPLING_MEMBERS], cfg, info->extack);
@@ -319,12 +323,12 @@ static int parse_config(struct genl_info *info, struct nlattr **tb,
 
 int ivshm_nl_coupling_new(struct sk_buff *skb, struct genl_info *info)
 {
-	struct nlattr *tb[IVSHM_A_COUPLING_BYPASS + 1];
+	struct nlattr *tb[IVSHM_A_COUPLING_STRICT + 1];
 	struct ivshm_coupling_config cfg = {};
 	int err;
 
 	err = ivshm_nl_parse_nest(info, IVSHM_A_COUPLING, tb,
-				  IVSHM_A_COUPLING_BYPASS, new_policy);
+				  IVSHM_A_COUPLING_STRICT, new_policy);
 	if (err)
 		return err;
 	err = parse_config(info, tb, &cfg);
@@ -385,7 +389,7 @@ static size_t coupling_msg_size(const struct ivshm_coupling *coupling)
 	size_t member = 2 * nla_total_size(0) + nla_total_size(IFNAMSIZ);
 
 	return 3 * nla_total_size(0) + nla_total_size(IVSHM_NAME_MAX) +
-	       6 * nla_total_size(sizeof(u32)) + coupling->nr * member +
+	       7 * nla_total_size(sizeof(u32)) + coupling->nr * member +
 	       coupling->nr * (coupling->nr - 1) * pair;
 }
 

@@ -242,6 +242,8 @@ struct ivshm_pull;
  * @rx_stalled:	a frame waited in vain and none was delivered since; then
  *		nothing waits any more.  A hint, written without a lock
  * @rx_want:	our own worker waits for receive buffers
+ * @rx_gpa:	guest-physical address of the receive ring, U64_MAX if unknown;
+ *		to be shown.  Written with the worker paused
  * @tx_uplink:	frames in the worker's hands may go to the uplink
  * @tap_seq:	odd while frames are being taken from the tap; for:
  * @tap_in:	frames taken from the tap since the file was opened, and
@@ -301,6 +303,7 @@ struct ivshm_qp {
 	bool rx_kick_on;
 	bool rx_stalled;
 	bool rx_want;
+	u64 rx_gpa;
 	bool tx_uplink;
 	seqcount_t tap_seq;
 	u64 tap_in;

@@ -2,6 +2,7 @@
 /* Sending what needs to sleep: uplink, flooding, conversions; see tx.h. */
 #include <linux/slab.h>
 
+#include "addr.h"
 #include "coupling.h"
 #include "deliver.h"
 #include "detector.h"
@@ -108,6 +109,23 @@ static int ivshm_tx_uplink(struct ivshm_qp *qp, struct ivshm_frame *f)
 	return 0;
 }
 
+/* What a guest says of its IP addresses in ARP and neighbour discovery. May sleep. */
+static void ivshm_tx_learn(struct ivshm_qp *qp, const struct ivshm_frame *f)
+{
+	u32 len = min_t(u32, f->len, IVSHM_ADDR_LOOK);
+	const struct ivshm_member *member;
+	u8 head[IVSHM_ADDR_LOOK];
+
+	if (likely(!ivshm_addr_tells(f->copy, f->copy_len)) || !qp->port ||
+	    ivshm_frame_head(qp, f, head, len))
+		return;
+	rcu_read_lock();
+	member = rcu_dereference(qp->port->member);
+	if (!member || !member->coupling->strict)
+		ivshm_addr_learn_from(qp->port, head, len);
+	rcu_read_unlock();
+}
+
 /* What @f waits for that may sleep. 0, or why not as ivshm_frame_read(). */
 static int ivshm_tx_prepare(struct ivshm_qp *qp, struct ivshm_frame *f)
 {
@@ -143,6 +161,7 @@ static int ivshm_tx_rest(struct ivshm_qp *qp, struct list_head *frames)
 		list_del(&f->list);
 		switch (f->path) {
 		case IVSHM_PATH_UPLINK:
+			ivshm_tx_learn(qp, f);
 			/* Frames that wait for this address go first, once. */
 			if (qp->nr_parked && !f->flushed) {
 				f->flushed = true;
@@ -154,6 +173,7 @@ static int ivshm_tx_rest(struct ivshm_qp *qp, struct list_head *frames)
 			err = ivshm_tx_uplink(qp, f);
 			break;
 		case IVSHM_PATH_FLOOD:
+			ivshm_tx_learn(qp, f);
 			err = ivshm_tx_flood(qp, f);
 			if (!err)
 				ivshm_tx_done(qp, f);
@@ -161,6 +181,10 @@ static int ivshm_tx_rest(struct ivshm_qp *qp, struct list_head *frames)
 		case IVSHM_PATH_DROP:
 			ivshm_tx_drop(qp, f, f->plain ? IVSHM_A_STAT_DROP_NO_PEER :
 							IVSHM_A_STAT_DROP_OFFLOAD);
+			err = 0;
+			break;
+		case IVSHM_PATH_REFUSE:
+			ivshm_tx_drop(qp, f, IVSHM_A_STAT_DROP_SPOOFED);
 			err = 0;
 			break;
 		default:

@@ -65,8 +65,9 @@ static inline struct nl_msg *message_port(const char *name)
 	nla_put_u64(msg, IVSHM_A_PORT_FEATURES, 0x130000000);
 	stats = nest(msg, IVSHM_A_PORT_STATS);
 	for (i = IVSHM_A_STAT_PAD + 1; i <= IVSHM_A_STAT_MAX; i++) {
-		bool drop = i > IVSHM_A_STAT_DROP_FULL &&
-			    i <= IVSHM_A_STAT_DROP_MEMORY;
+		bool drop = (i > IVSHM_A_STAT_DROP_FULL &&
+			     i <= IVSHM_A_STAT_DROP_MEMORY) ||
+			    i == IVSHM_A_STAT_DROP_SPOOFED;
 
 		nla_put_u64(msg, i, drop ? 0 : 1000 + (unsigned int)i);
 	}
@@ -107,6 +108,7 @@ static inline struct nl_msg *message_dynamic(void)
 	nla_put_u32(msg, IVSHM_A_COUPLING_IDLE, 30);
 	nla_put_u32(msg, IVSHM_A_COUPLING_PARK_US, 1000);
 	nla_put_u8(msg, IVSHM_A_COUPLING_BYPASS, 1);
+	nla_put_u8(msg, IVSHM_A_COUPLING_STRICT, 0);
 	list = nest(msg, IVSHM_A_COUPLING_PAIRS);
 	put_pair(msg, "vnet0", "vnet1", IVSHM_PAIR_COUPLED, IVSHM_REASON_TRAFFIC, 12345);
 	put_pair(msg, "vnet1", "vnet10", IVSHM_PAIR_UPLINK, IVSHM_REASON_NOT_RUNNING, 0);
@@ -160,6 +162,22 @@ static inline struct nl_msg *message_address(const char *port, unsigned char las
 	nla_put(msg, IVSHM_A_ADDR_MAC, sizeof(mac), mac);
 	nla_put_string(msg, IVSHM_A_ADDR_PORT, port);
 	nla_put_u32(msg, IVSHM_A_ADDR_AGE, last);
+	nla_put_u64(msg, IVSHM_A_ADDR_RING, 0x10000 * last);
+	nla_nest_end(msg, addr);
+	return msg;
+}
+
+/* Configured IP addresses of a port that does not run. */
+static inline struct nl_msg *message_address_ip(int attr, const void *ip, int len)
+{
+	const unsigned char mac[6] = { 0x52, 0x54, 0x00, 0x00, 0x0a, 1 };
+	struct nl_msg *msg = message(IVSHM_CMD_ADDR_GET);
+	struct nlattr *addr = nest(msg, IVSHM_A_ADDR);
+
+	nla_put(msg, attr, len, ip);
+	nla_put_string(msg, IVSHM_A_ADDR_PORT, "vnet2");
+	nla_put_flag(msg, IVSHM_A_ADDR_CONFIGURED);
+	nla_put(msg, IVSHM_A_ADDR_LLADDR, sizeof(mac), mac);
 	nla_nest_end(msg, addr);
 	return msg;
 }

@@ -158,7 +158,7 @@ static int coupling_text(void)
 	json_decref(couplings);
 	return output_check("couplings",
 		"lan0: dynamic, coupled\n"
-		"    threshold 5/s, idle 30 s, park-us 1000, bypass yes\n"
+		"    threshold 5/s, idle 30 s, park-us 1000, bypass yes, strict no\n"
 		"    members vnet0, vnet1, vnet10 (absent)\n"
 		"    PAIR             STATE       FRAMES    BYTES  REASON\n"
 		"    vnet0 -> vnet1   coupled      12345  1234500  traffic: the two talk to each other\n"
@@ -177,7 +177,7 @@ static int coupling_json(void)
 	output_begin(false);
 	print_json(&ctx, couplings);
 	return output_check("JSON of couplings",
-		"[{\"name\":\"lan0\",\"type\":\"dynamic\",\"state\":\"coupled\",\"threshold\":5,\"idle\":30,\"park_us\":1000,\"bypass\":true,\"members\":[{\"name\":\"vnet0\",\"present\":true},{\"name\":\"vnet1\",\"present\":true},{\"name\":\"vnet10\",\"present\":false}],\"pairs\":[{\"src\":\"vnet0\",\"dst\":\"vnet1\",\"state\":\"coupled\",\"reason\":\"traffic\",\"frames\":12345,\"bytes\":1234500},{\"src\":\"vnet1\",\"dst\":\"vnet10\",\"state\":\"uplink\",\"reason\":\"not-running\",\"frames\":0,\"bytes\":0},{\"src\":\"vnet10\",\"dst\":\"vnet0\",\"state\":\"unknown-77\",\"reason\":\"unknown-1234\",\"frames\":1,\"bytes\":100}]},{\"name\":\"cross\",\"type\":\"static\",\"state\":\"waiting\",\"park_us\":0,\"members\":[{\"name\":\"vnet2\",\"present\":false},{\"name\":\"vnet3\",\"present\":false}]}]\n");
+		"[{\"name\":\"lan0\",\"type\":\"dynamic\",\"state\":\"coupled\",\"threshold\":5,\"idle\":30,\"park_us\":1000,\"bypass\":true,\"strict\":false,\"members\":[{\"name\":\"vnet0\",\"present\":true},{\"name\":\"vnet1\",\"present\":true},{\"name\":\"vnet10\",\"present\":false}],\"pairs\":[{\"src\":\"vnet0\",\"dst\":\"vnet1\",\"state\":\"coupled\",\"reason\":\"traffic\",\"frames\":12345,\"bytes\":1234500},{\"src\":\"vnet1\",\"dst\":\"vnet10\",\"state\":\"uplink\",\"reason\":\"not-running\",\"frames\":0,\"bytes\":0},{\"src\":\"vnet10\",\"dst\":\"vnet0\",\"state\":\"unknown-77\",\"reason\":\"unknown-1234\",\"frames\":1,\"bytes\":100}]},{\"name\":\"cross\",\"type\":\"static\",\"state\":\"waiting\",\"park_us\":0,\"members\":[{\"name\":\"vnet2\",\"present\":false},{\"name\":\"vnet3\",\"present\":false}]}]\n");
 }
 
 static void add_whole(json_t *list, struct nl_msg *msg)
@@ -245,18 +245,27 @@ static int overview_empty(void)
 
 static int address_text(void)
 {
+	const unsigned char ip4[4] = { 10, 0, 0, 7 };
+	const unsigned char ip6[16] = { 0xfd, [15] = 7 };
 	json_t *addresses = json_array();
 
 	add(addresses, message_address("vnet0", 9), "address");
 	add(addresses, message_address("vnet10", 250), "address");
+	add(addresses, message_address_ip(IVSHM_A_ADDR_IPV4, ip4, sizeof(ip4)), "address");
+	add(addresses, message_address_ip(IVSHM_A_ADDR_IPV6, ip6, sizeof(ip6)), "address");
 	output_begin(false);
 	show_addresses(&ctx, addresses);
 	print_json(&ctx, addresses);
 	return output_check("addresses",
-		"ADDRESS            PORT      AGE\n"
-		"52:54:00:00:0a:09  vnet0     9 s\n"
-		"52:54:00:00:0a:fa  vnet10  250 s\n"
-		"[{\"mac\":\"52:54:00:00:0a:09\",\"port\":\"vnet0\",\"age\":9},{\"mac\":\"52:54:00:00:0a:fa\",\"port\":\"vnet10\",\"age\":250}]\n");
+		"ADDRESS            PORT    FROM         RING    AGE  LLADDR\n"
+		"52:54:00:00:0a:09  vnet0   learned   0x90000    9 s  -\n"
+		"52:54:00:00:0a:fa  vnet10  learned  0xfa0000  250 s  -\n"
+		"10.0.0.7           vnet2   config          -      -  52:54:00:00:0a:01\n"
+		"fd00::7            vnet2   config          -      -  52:54:00:00:0a:01\n"
+		"[{\"mac\":\"52:54:00:00:0a:09\",\"port\":\"vnet0\",\"configured\":false,\"ring\":\"0x90000\",\"age\":9},"
+		"{\"mac\":\"52:54:00:00:0a:fa\",\"port\":\"vnet10\",\"configured\":false,\"ring\":\"0xfa0000\",\"age\":250},"
+		"{\"ip\":\"10.0.0.7\",\"port\":\"vnet2\",\"configured\":true,\"lladdr\":\"52:54:00:00:0a:01\"},"
+		"{\"ip\":\"fd00::7\",\"port\":\"vnet2\",\"configured\":true,\"lladdr\":\"52:54:00:00:0a:01\"}]\n");
 }
 
 static void try_event(struct nl_msg *msg)

@@ -152,7 +152,7 @@ test_words()
 	refuse 'unknown object "bridge", expected one of: port, coupling, address, monitor, help' bridge
 	refuse 'unknown object ""' ""
 	refuse 'unknown verb "shwo", did you mean "show"?' port shwo
-	refuse 'unknown verb "ad", expected one of: show, help' address ad
+	refuse 'unknown verb "xyzzy", expected one of: show, add, del, help' address xyzzy
 	refuse 'unknown verb "vnet0", to show a port: ivmctl port show vnet0' port vnet0
 	refuse 'unknown verb "add"' port add
 	refuse 'unknown verb "pairs"' monitor pairs
@@ -231,6 +231,21 @@ test_objects()
 	refuse 'unknown keyword "prot", did you mean "port"?' address show prot vnet0
 	refuse 'missing argument: NAME of the port' address show port
 	refuse 'unexpected argument "x"' address show port vnet0 x
+	refuse 'missing argument: ADDRESS' address add
+	refuse '"10.0.0" is no MAC, IPv4 or IPv6 address' address add 10.0.0 port vnet0
+	refuse '"52:54:0:12:34:56" is no MAC, IPv4 or IPv6 address' address add 52:54:0:12:34:56 port vnet0
+	refuse 'missing argument: port NAME' address add 10.0.0.1
+	refuse 'missing argument: the value of lladdr' address add 10.0.0.1 port vnet0 lladdr
+	refuse '"vnet0" is no MAC address' address add 10.0.0.1 port vnet0 lladdr vnet0
+	refuse 'port is given twice' address add 10.0.0.1 port vnet0 port vnet1
+	refuse 'unknown keyword "dev"' address add 10.0.0.1 dev vnet0
+	refuse 'missing argument: ADDRESS' address del
+	refuse '"vnet0" is no MAC, IPv4 or IPv6 address' address del 10.0.0.1 vnet0
+	unloaded address add fd00::1 port vnet0 lladdr 52:54:00:12:34:56
+	unloaded a a 52:54:00:12:34:56 port vnet0
+	unloaded address del 10.0.0.1 fd00::1 52:54:00:12:34:56
+	refuse 'strict: expected yes or no' coupling add lan0 dynamic vnet0 vnet1 strict maybe
+	unloaded coupling add lan0 static vnet0 vnet1 strict yes
 	unloaded
 	unloaded -j -p
 	unloaded -json
@@ -376,11 +391,14 @@ test_completion()
 	complete_to "lan0 cross" coupling show ""
 	complete_to "" coupling add ""
 	complete_to "static dynamic" coupling add lan0 ""
-	complete_to "threshold idle park-us bypass port vnet0 vnet1*" coupling add lan0 dynamic ""
+	complete_to "threshold idle park-us bypass strict port vnet0 vnet1*" coupling add lan0 dynamic ""
 	complete_to "yes no" coupling add lan0 dynamic vnet0 vnet1 bypass ""
 	complete_to "" coupling add lan0 dynamic vnet0 vnet1 idle 3
 	complete_to "vnet0" address show port vnet0
 	complete_to "port" address show ""
+	complete_to "show add del help" address ""
+	complete_to "port lladdr" address add 10.0.0.1 ""
+	complete_to "vnet0" address add 10.0.0.1 port vnet0
 	complete_to "all port coupling help" monitor ""
 	complete_to "" port show vnet0 ""
 	complete_to "" bogus show ""

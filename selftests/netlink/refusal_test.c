@@ -73,6 +73,7 @@ static const struct wrong wrongs[] = {
 	{ "park_us", EINVAL, "x", STATIC, 2, NULL, A(PARK_US), 1000001, A(PARK_US) },
 	{ "bypass", EINVAL, "x", DYNAMIC, 2, NULL, A(BYPASS), 2, A(BYPASS) },
 	{ "bypass, static", EINVAL, "x", STATIC, 2, NULL, A(BYPASS), 0, A(BYPASS) },
+	{ "strict", EINVAL, "x", STATIC, 2, NULL, A(STRICT), 2, A(STRICT) },
 	{ "state", EINVAL, "x", DYNAMIC, 2, NULL, A(STATE), 0, A(STATE) },
 };
 
@@ -97,7 +98,7 @@ static unsigned int put_wrong(struct request *r, const struct wrong *wrong)
 			req_put_member(msg, name);
 	}
 	nl_nest_end(msg, members);
-	if (wrong->option == A(BYPASS))
+	if (wrong->option == A(BYPASS) || wrong->option == A(STRICT))
 		at[wrong->option] = nl_put_u8(msg, wrong->option, wrong->value);
 	else if (wrong->option)
 		at[wrong->option] = nl_put_u32(msg, wrong->option, wrong->value);

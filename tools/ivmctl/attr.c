@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The names of everything, and messages to JSON. */
+#include <arpa/inet.h>
 #include <assert.h>
 #include <linux/ivshm_netlink.h>
 #include <net/if.h>
@@ -125,6 +126,7 @@ static const struct attr stat_attrs[] = {
 	STAT(DROP_UPLINK, "drop_uplink", "dropped: refused by the uplink"),
 	STAT(DROP_ISOLATED, "drop_isolated", "dropped: from the tap of a static member"),
 	STAT(DROP_MEMORY, "drop_memory", "dropped: no memory"),
+	STAT(DROP_SPOOFED, "drop_spoofed", "dropped: not from an address of the port"),
 	STAT(RING_ERRORS, "ring_errors", "rings stopped for a guest's mistake"),
 	STAT(KICKS_TX, "kicks_tx", "kicks by the guest, transmit"),
 	STAT(KICKS_RX, "kicks_rx", "kicks by the guest, receive"),
@@ -199,6 +201,7 @@ static const struct attr coupling_attrs[] = {
 	ATTR(IVSHM_A_COUPLING_IDLE, AT_U32, "idle", "idle"),
 	ATTR(IVSHM_A_COUPLING_PARK_US, AT_U32, "park_us", "park-us"),
 	ATTR(IVSHM_A_COUPLING_BYPASS, AT_BOOL, "bypass", "bypass"),
+	ATTR(IVSHM_A_COUPLING_STRICT, AT_BOOL, "strict", "strict"),
 	ATTR(IVSHM_A_COUPLING_MEMBERS, AT_LIST, "members", "ports", .nest = &attrs_members),
 	ATTR(IVSHM_A_COUPLING_PAIRS, AT_LIST, "pairs", "pairs", .nest = &attrs_pairs),
 	/* Events have just one. */
@@ -209,7 +212,12 @@ const struct attr_set attrs_coupling = ATTRS(coupling);
 
 static const struct attr addr_attrs[] = {
 	ATTR(IVSHM_A_ADDR_MAC, AT_MAC, "mac", "address"),
+	ATTR(IVSHM_A_ADDR_IPV4, AT_IPV4, "ip", "address"),
+	ATTR(IVSHM_A_ADDR_IPV6, AT_IPV6, "ip", "address"),
 	ATTR(IVSHM_A_ADDR_PORT, AT_STRING, "port", "port"),
+	ATTR(IVSHM_A_ADDR_CONFIGURED, AT_FLAG, "configured", "configured"),
+	ATTR(IVSHM_A_ADDR_LLADDR, AT_MAC, "lladdr", "lladdr"),
+	ATTR(IVSHM_A_ADDR_RING, AT_HEX64, "ring", "ring"),
 	ATTR(IVSHM_A_ADDR_AGE, AT_U32, "age", "age"),
 };
 
@@ -273,6 +281,10 @@ static int attr_min_len(uint8_t type)
 		return 8;
 	case AT_MAC:
 		return 6;
+	case AT_IPV4:
+		return 4;
+	case AT_IPV6:
+		return 16;
 	default:
 		return 0;
 	}
@@ -317,6 +329,14 @@ static json_t *decode_mac(const unsigned char *mac)
 			    mac[2], mac[3], mac[4], mac[5]);
 }
 
+static json_t *decode_ip(int family, const void *ip)
+{
+	char text[INET6_ADDRSTRLEN];
+
+	inet_ntop(family, ip, text, sizeof(text));
+	return json_string(text);
+}
+
 static json_t *decode_one(const struct attr *attr, struct nlattr *nla)
 {
 	const char *text = nla_data(nla);
@@ -343,6 +363,10 @@ static json_t *decode_one(const struct attr *attr, struct nlattr *nla)
 		return decode_ifindex(nla_get_u32(nla));
 	case AT_MAC:
 		return decode_mac(nla_data(nla));
+	case AT_IPV4:
+		return decode_ip(AF_INET, nla_data(nla));
+	case AT_IPV6:
+		return decode_ip(AF_INET6, nla_data(nla));
 	case AT_NEST:
 		return decode_set(attr->nest, nla_data(nla), nla_len(nla));
 	case AT_LIST:

@@ -25,6 +25,8 @@ enum attr_type {
 	AT_ENUM,	/* u32, a string in JSON */
 	AT_IFINDEX,	/* u32, the interface's name in JSON */
 	AT_MAC,
+	AT_IPV4,
+	AT_IPV6,
 	AT_NEST,	/* an object */
 	AT_LIST,	/* a nest with any number of one attribute: an array */
 };

@@ -1,5 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /* ivmctl address */
+#include <arpa/inet.h>
+#include <linux/ivshm_netlink.h>
+#include <netinet/ether.h>
+#include <netlink/attr.h>
 #include <string.h>
 
 #include "nl.h"
@@ -62,9 +66,131 @@ static int address_show(struct ctx *ctx, int argc, char **argv)
 	return RC_OK;
 }
 
+/* An address as a request has it. */
+struct address {
+	int attr;
+	int len;
+	unsigned char bytes[16];
+};
+
+static bool parse_mac(const char *word, unsigned char *mac)
+{
+	struct ether_addr ether;
+
+	/* It takes less than six bytes of two digits, but nobody writes that. */
+	if (strlen(word) != 17 || !ether_aton_r(word, &ether))
+		return false;
+	memcpy(mac, ether.ether_addr_octet, sizeof(ether.ether_addr_octet));
+	return true;
+}
+
+static int parse_address(const struct ctx *ctx, const char *word, struct address *address)
+{
+	if (inet_pton(AF_INET, word, address->bytes) == 1) {
+		address->attr = IVSHM_A_ADDR_IPV4;
+		address->len = 4;
+	} else if (inet_pton(AF_INET6, word, address->bytes) == 1) {
+		address->attr = IVSHM_A_ADDR_IPV6;
+		address->len = 16;
+	} else if (parse_mac(word, address->bytes)) {
+		address->attr = IVSHM_A_ADDR_MAC;
+		address->len = 6;
+	} else {
+		return usage(ctx, "\"%s\" is no MAC, IPv4 or IPv6 address", word);
+	}
+	return 0;
+}
+
+static int address_add(struct ctx *ctx, int argc, char **argv)
+{
+	static const char *const keywords[] = { "port", "lladdr", NULL };
+	const char *port = NULL, *lladdr = NULL, **value;
+	struct address address;
+	unsigned char mac[6];
+	struct nlattr *nest;
+	struct nl_msg *msg;
+	struct ivnl *nl;
+	char what[128];
+	int match, i;
+	bool full;
+
+	if (!argc)
+		return usage_missing(ctx, "ADDRESS");
+	if (parse_address(ctx, argv[0], &address))
+		return RC_USAGE;
+	for (i = 1; i < argc; i += 2) {
+		match = word_match(argv[i], keywords);
+		if (match < 0)
+			return word_unknown(ctx, "keyword", argv[i], match, keywords);
+		value = match ? &lladdr : &port;
+		if (*value)
+			return usage(ctx, "%s is given twice", keywords[match]);
+		if (i + 1 == argc)
+			return usage(ctx, "missing argument: the value of %s", keywords[match]);
+		*value = argv[i + 1];
+	}
+	if (!port)
+		return usage_missing(ctx, "port NAME");
+	if (word_name(ctx, "NAME", port))
+		return RC_USAGE;
+	if (lladdr && !parse_mac(lladdr, mac))
+		return usage(ctx, "\"%s\" is no MAC address", lladdr);
+
+	nl = ivnl_get(ctx);
+	if (!nl)
+		return RC_REFUSED;
+	msg = ivnl_msg_new(nl, IVSHM_CMD_ADDR_NEW, NLM_F_ACK);
+	nest = ivnl_nest(msg, IVSHM_A_ADDR);
+	full = !nest || nla_put(msg, address.attr, address.len, address.bytes) ||
+	       nla_put_string(msg, IVSHM_A_ADDR_PORT, port) ||
+	       (lladdr && nla_put(msg, IVSHM_A_ADDR_LLADDR, sizeof(mac), mac)) ||
+	       nla_nest_end(msg, nest);
+	snprintf(what, sizeof(what), "cannot add address %s", argv[0]);
+	return ivnl_request(ctx, nl, msg, full, NULL, what);
+}
+
+static int del_one(const struct ctx *ctx, const struct ivnl *nl, const char *word,
+		   const struct address *address)
+{
+	struct nl_msg *msg = ivnl_msg_new(nl, IVSHM_CMD_ADDR_DEL, NLM_F_ACK);
+	struct nlattr *nest = ivnl_nest(msg, IVSHM_A_ADDR);
+	char what[128];
+	bool full;
+
+	full = !nest || nla_put(msg, address->attr, address->len, address->bytes) ||
+	       nla_nest_end(msg, nest);
+	snprintf(what, sizeof(what), "cannot delete address %s", word);
+	return ivnl_request(ctx, nl, msg, full, NULL, what);
+}
+
+/* All of them, even if one cannot be deleted. */
+static int address_del(struct ctx *ctx, int argc, char **argv)
+{
+	struct address address;
+	int rc = RC_OK, i;
+	struct ivnl *nl;
+
+	if (!argc)
+		return usage_missing(ctx, "ADDRESS");
+	for (i = 0; i < argc; i++)
+		if (parse_address(ctx, argv[i], &address))
+			return RC_USAGE;
+
+	nl = ivnl_get(ctx);
+	if (!nl)
+		return RC_REFUSED;
+	for (i = 0; i < argc; i++)
+		if (parse_address(ctx, argv[i], &address) || del_one(ctx, nl, argv[i], &address))
+			rc = RC_REFUSED;
+	return rc;
+}
+
 static const struct verb address_verbs[] = {
 	{ "show", "list", "[port NAME]", "show which address is at which port",
 	  address_show },
+	{ "add", "new", "ADDRESS port NAME [lladdr MAC]",
+	  "configure an address of a port, which need not run yet", address_add },
+	{ "del", "delete", "ADDRESS...", "take configured addresses back", address_del },
 	{ .name = NULL }
 };
 
@@ -72,4 +198,7 @@ const struct object object_address = {
 	.name = "address",
 	.help = "addresses and the ports they are at",
 	.verbs = address_verbs,
+	.more =
+	"An ADDRESS is a MAC, IPv4 or IPv6 address; lladdr is the MAC address that an\n"
+	"IP address is at.\n",
 };

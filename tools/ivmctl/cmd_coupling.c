@@ -13,6 +13,7 @@ enum option {
 	OPT_IDLE,
 	OPT_PARK_US,
 	OPT_BYPASS,
+	OPT_STRICT,
 	OPT_PORT,
 };
 
@@ -22,6 +23,7 @@ static const char *const options[] = {
 	[OPT_IDLE] = "idle",
 	[OPT_PARK_US] = "park-us",
 	[OPT_BYPASS] = "bypass",
+	[OPT_STRICT] = "strict",
 	[OPT_PORT] = "port",
 	NULL
 };
@@ -196,6 +198,9 @@ static bool put_coupling(struct nl_msg *msg, const struct request *req)
 	if (req->given & 1U << OPT_BYPASS)
 		full = full || nla_put_u8(msg, IVSHM_A_COUPLING_BYPASS,
 					  (uint8_t)req->value[OPT_BYPASS]);
+	if (req->given & 1U << OPT_STRICT)
+		full = full || nla_put_u8(msg, IVSHM_A_COUPLING_STRICT,
+					  (uint8_t)req->value[OPT_STRICT]);
 	return full || nla_nest_end(msg, nest);
 }
 
@@ -305,5 +310,6 @@ const struct object object_coupling = {
 	"  idle S         seconds without a frame that part it (30), 0 or never, dynamic only\n"
 	"  park-us N      microseconds a frame waits for a full receiver (1000)\n"
 	"  bypass yes|no  do not ask the bridge's rules (no), dynamic only\n"
+	"  strict yes|no  only from addresses configured for the port (no)\n"
 	"  port NAME      a port, also one whose name is that of an option\n",
 };

@@ -128,8 +128,10 @@ static void show_pairs(const struct ctx *ctx, const json_t *pairs)
 
 static void show_options(const struct ctx *ctx, const json_t *coupling)
 {
-	const json_t *bypass = json_object_get(coupling, "bypass");
+	static const char *const switches[] = { "bypass", "strict" };
+	const json_t *value;
 	json_int_t n;
+	size_t i;
 
 	fputs("    ", ctx->out);
 	if (json_object_get(coupling, "threshold"))
@@ -143,8 +145,12 @@ static void show_options(const struct ctx *ctx, const json_t *coupling)
 			fputs("idle never, ", ctx->out);
 	}
 	fprintf(ctx->out, "park-us %" JSON_INTEGER_FORMAT, json_int(coupling, "park_us"));
-	if (bypass)
-		fprintf(ctx->out, ", bypass %s", json_is_true(bypass) ? "yes" : "no");
+	for (i = 0; i < ARRAY_SIZE(switches); i++) {
+		value = json_object_get(coupling, switches[i]);
+		if (value)
+			fprintf(ctx->out, ", %s %s", switches[i],
+				json_is_true(value) ? "yes" : "no");
+	}
 	fputc('\n', ctx->out);
 }
 
@@ -247,19 +253,27 @@ void show_overview(const struct ctx *ctx, const json_t *ports,
 
 void show_addresses(const struct ctx *ctx, const json_t *addresses)
 {
-	static const char *const heads[] = { "ADDRESS", "PORT", ">AGE", NULL };
+	static const char *const heads[] = {
+		"ADDRESS", "PORT", "FROM", ">RING", ">AGE", "LLADDR", NULL
+	};
 	struct table *table = table_new(0, heads);
 	json_t *address;
 	size_t i;
 
 	json_array_foreach(addresses, i, address) {
-		add_str(table, COLOR_NAME, address, "mac");
+		add_str(table, COLOR_NAME, address,
+			json_object_get(address, "ip") ? "ip" : "mac");
 		add_str(table, COLOR_NAME, address, "port");
+		table_add(table, COLOR_NONE, "%s",
+			  json_is_true(json_object_get(address, "configured")) ?
+			  "config" : "learned");
+		add_str(table, COLOR_NONE, address, "ring");
 		if (json_object_get(address, "age"))
 			table_add(table, COLOR_NONE, "%" JSON_INTEGER_FORMAT " s",
 				  json_int(address, "age"));
 		else
 			table_add(table, COLOR_NONE, "-");
+		add_str(table, COLOR_NONE, address, "lladdr");
 	}
 	table_print(ctx, table);
 }

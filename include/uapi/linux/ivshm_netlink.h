@@ -25,7 +25,7 @@
  *
  * IVSHM_CMD_COUPLING_NEW
  *   in:  IVSHM_A_COUPLING { NAME, TYPE, MEMBERS, [THRESHOLD], [IDLE],
- *                           [PARK_US], [BYPASS] }
+ *                           [PARK_US], [BYPASS], [STRICT] }
  *   Ports named as members need not exist: the coupling engages as soon as
  *   the VMs start.  A port belongs to one coupling at most.
  *   -EEXIST  a coupling of that name exists
@@ -45,6 +45,23 @@
  *
  * IVSHM_CMD_ADDR_GET (dump)
  *   out: IVSHM_A_ADDR
+ *   MAC addresses are learned from the frames that a port sends, IPv4 and IPv6
+ *   addresses from its ARP and neighbour discovery messages; or they are
+ *   configured.  A configured address is shown also while its port does not
+ *   run.  No port learns an address that is configured for another one.
+ *
+ * IVSHM_CMD_ADDR_NEW
+ *   in:  IVSHM_A_ADDR { one of MAC, IPV4, IPV6; PORT; [LLADDR] }
+ *   The port need not exist.
+ *   -EEXIST  the address is configured already
+ *   -EINVAL  none or several addresses, one that cannot be a host's, a port
+ *            that is no valid interface name, or LLADDR with a MAC address
+ *   -ENOSPC  IVSHM_ADDR_CONFIG_MAX are configured in the namespace
+ *
+ * IVSHM_CMD_ADDR_DEL
+ *   in:  IVSHM_A_ADDR { one of MAC, IPV4, IPV6 }
+ *   It may be learned again.
+ *   -ENOENT  the address is not configured
  *
  * Events, to the multicast group of the namespace concerned:
  *   IVSHM_CMD_PORT_NTF      a port came, changed its state or went
@@ -75,6 +92,9 @@
 #define IVSHM_PARK_US_DEFAULT	1000	/* microseconds */
 #define IVSHM_PARK_US_MAX	1000000
 
+/* Most addresses that can be configured in one network namespace. */
+#define IVSHM_ADDR_CONFIG_MAX	4096
+
 enum ivshm_cmd {
 	IVSHM_CMD_UNSPEC,
 	IVSHM_CMD_PORT_GET,
@@ -85,6 +105,8 @@ enum ivshm_cmd {
 	IVSHM_CMD_COUPLING_NTF,
 	IVSHM_CMD_PAIR_NTF,
 	IVSHM_CMD_ADDR_GET,
+	IVSHM_CMD_ADDR_NEW,
+	IVSHM_CMD_ADDR_DEL,
 
 	__IVSHM_CMD_MAX,
 	IVSHM_CMD_MAX = __IVSHM_CMD_MAX - 1
@@ -143,6 +165,11 @@ enum ivshm_attr_coupling {
 	IVSHM_A_COUPLING_BYPASS,	/* u8, 1: do not ask the bridge's rules, dynamic only */
 	IVSHM_A_COUPLING_PAIRS,		/* nest of IVSHM_A_COUPLING_PAIR */
 	IVSHM_A_COUPLING_PAIR,		/* nest of enum ivshm_attr_pair */
+	/*
+	 * u8, 1: nothing is learned of the members; what does not come from an
+	 * address configured for its port is dropped
+	 */
+	IVSHM_A_COUPLING_STRICT,
 
 	__IVSHM_A_COUPLING_MAX,
 	IVSHM_A_COUPLING_MAX = __IVSHM_A_COUPLING_MAX - 1
@@ -223,7 +250,14 @@ enum ivshm_attr_addr {
 	IVSHM_A_ADDR_UNSPEC,
 	IVSHM_A_ADDR_MAC,		/* binary, 6 bytes */
 	IVSHM_A_ADDR_PORT,		/* string */
-	IVSHM_A_ADDR_AGE,		/* u32, seconds since last seen as a source */
+	IVSHM_A_ADDR_AGE,		/* u32, seconds since last seen as a source, absent if never */
+	IVSHM_A_ADDR_PAD,
+	IVSHM_A_ADDR_IPV4,		/* binary, 4 bytes */
+	IVSHM_A_ADDR_IPV6,		/* binary, 16 bytes */
+	IVSHM_A_ADDR_CONFIGURED,	/* flag, not learned */
+	IVSHM_A_ADDR_LLADDR,		/* binary, 6 bytes, the MAC address that an IP address is at */
+	/* u64, guest-physical address of the port's receive ring, absent if it does not run */
+	IVSHM_A_ADDR_RING,
 
 	__IVSHM_A_ADDR_MAX,
 	IVSHM_A_ADDR_MAX = __IVSHM_A_ADDR_MAX - 1
@@ -268,6 +302,7 @@ enum ivshm_attr_stat {
 	IVSHM_A_STAT_SEGMENTED,		/* frames segmented or checksummed in software */
 	IVSHM_A_STAT_COPIED_BYTES,	/* payload bytes copied on the direct path */
 	IVSHM_A_STAT_SKBS,		/* socket buffers allocated on the direct path */
+	IVSHM_A_STAT_DROP_SPOOFED,	/* strict coupling, source address not configured for the port */
 
 	__IVSHM_A_STAT_MAX,
 	IVSHM_A_STAT_MAX = __IVSHM_A_STAT_MAX - 1
