@@ -103,6 +103,8 @@ struct ivshm_addr *ivshm_addr_lookup(const struct net *net, u16 family, const vo
 struct ivshm_addr *ivshm_addr_learn(struct ivshm_port *port, const u8 *mac);
 /* As above if it is configured for @port, NULL if not. Learns nothing. */
 struct ivshm_addr *ivshm_addr_own(const struct ivshm_port *port, const u8 *mac);
+/* Whether it is an address that one host can have, and be reached by beyond its link. */
+bool ivshm_addr_valid(u16 family, const void *addr);
 /* Whether a frame that begins so may tell IP addresses of its sender. */
 bool ivshm_addr_tells(const u8 *hdr, u32 len);
 /*

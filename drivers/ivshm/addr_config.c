@@ -2,13 +2,8 @@
 /* The address table: what an administrator configures. */
 #include <linux/err.h>
 #include <linux/etherdevice.h>
-#include <linux/in.h>
 #include <linux/netdevice.h>
 #include <linux/netlink.h>
-#include <linux/socket.h>
-#include <net/ipv6.h>
-
-#include <asm/unaligned.h>
 
 #include "addr.h"
 #include "ivshm.h"
@@ -17,35 +12,13 @@
 /* struct ivshm_addr.configs; under ivshm_mutex. */
 static LIST_HEAD(addr_configs);
 
-/* An address that one host can have, and that others can send to. */
-static bool config_addr_valid(const struct ivshm_addr_config *cfg)
-{
-	struct in6_addr ip6;
-	__be32 ip;
-
-	switch (cfg->family) {
-	case AF_PACKET:
-		return is_valid_ether_addr(cfg->addr);
-	case AF_INET:
-		ip = get_unaligned((const __be32 *)cfg->addr);
-		return !ipv4_is_zeronet(ip) && !ipv4_is_loopback(ip) &&
-		       !ipv4_is_multicast(ip) && !ipv4_is_lbcast(ip);
-	case AF_INET6:
-		memcpy(&ip6, cfg->addr, sizeof(ip6));
-		return ipv6_addr_type(&ip6) & IPV6_ADDR_UNICAST &&
-		       !(ipv6_addr_type(&ip6) & (IPV6_ADDR_LINKLOCAL | IPV6_ADDR_LOOPBACK));
-	default:
-		return false;
-	}
-}
-
 static int config_check(const struct net *net, const struct ivshm_addr_config *cfg,
 			struct netlink_ext_ack *extack)
 {
 	const struct ivshm_addr *addr;
 	u32 nr = 0;
 
-	if (!config_addr_valid(cfg)) {
+	if (!ivshm_addr_valid(cfg->family, cfg->addr)) {
 		NL_SET_ERR_MSG_ATTR(extack, cfg->addr_attr,
 				    "not an address that a port can have");
 		return -EINVAL;

@@ -13,6 +13,29 @@
 
 #include "addr.h"
 
+bool ivshm_addr_valid(u16 family, const void *addr)
+{
+	struct in6_addr ip6;
+	__be32 ip;
+	int type;
+
+	switch (family) {
+	case AF_PACKET:
+		return is_valid_ether_addr(addr);
+	case AF_INET:
+		ip = get_unaligned((const __be32 *)addr);
+		return !ipv4_is_zeronet(ip) && !ipv4_is_loopback(ip) &&
+		       !ipv4_is_multicast(ip) && !ipv4_is_lbcast(ip);
+	case AF_INET6:
+		memcpy(&ip6, addr, sizeof(ip6));
+		type = ipv6_addr_type(&ip6);
+		return type & IPV6_ADDR_UNICAST &&
+		       !(type & (IPV6_ADDR_LINKLOCAL | IPV6_ADDR_LOOPBACK));
+	default:
+		return false;
+	}
+}
+
 /* The protocol of a frame, and where what is in it begins. */
 static __be16 addr_proto(const u8 *hdr, u32 len, u32 *at)
 {
@@ -43,17 +66,12 @@ static const void *addr_of_arp(const u8 *frame, u32 at, u32 len)
 	static const u8 head[] = { 0, 1, 8, 0, ETH_ALEN, 4, 0 };
 	const struct ethhdr *eth = (const struct ethhdr *)frame;
 	const u8 *arp = frame + at;
-	__be32 ip;
 
 	if (len < at + 28 || memcmp(arp, head, sizeof(head)) ||
 	    (arp[7] != ARPOP_REQUEST && arp[7] != ARPOP_REPLY) ||
 	    !ether_addr_equal_unaligned(arp + 8, eth->h_source))
 		return NULL;
-	ip = get_unaligned((const __be32 *)(arp + 14));
-	/* One that probes for an address (RFC 5227) does not have it yet. */
-	if (ipv4_is_zeronet(ip) || ipv4_is_loopback(ip) || ipv4_is_multicast(ip) ||
-	    ipv4_is_lbcast(ip))
-		return NULL;
+	/* One that probes for an address (RFC 5227) does not have it yet: 0.0.0.0. */
 	return arp + 14;
 }
 
@@ -63,28 +81,22 @@ static const void *addr_of_arp(const u8 *frame, u32 at, u32 len)
  */
 static const void *addr_of_nd(const u8 *frame, u32 at, u32 len)
 {
-	const u8 *ip6 = frame + at, *icmp = ip6 + sizeof(struct ipv6hdr), *ip;
-	struct in6_addr addr;
+	const u8 *ip6 = frame + at, *icmp = ip6 + sizeof(struct ipv6hdr);
 
 	if (len < at + sizeof(struct ipv6hdr) + 24 || ip6[0] >> 4 != 6 ||
 	    ip6[6] != IPPROTO_ICMPV6 || ip6[7] != 255)
 		return NULL;
 	if (icmp[0] == NDISC_NEIGHBOUR_SOLICITATION)
-		ip = ip6 + 8;
-	else if (icmp[0] == NDISC_NEIGHBOUR_ADVERTISEMENT)
-		ip = icmp + 8;
-	else
-		return NULL;
-	memcpy(&addr, ip, sizeof(addr));
-	if (!(ipv6_addr_type(&addr) & IPV6_ADDR_UNICAST) ||
-	    ipv6_addr_type(&addr) & (IPV6_ADDR_LINKLOCAL | IPV6_ADDR_LOOPBACK))
-		return NULL;
-	return ip;
+		return ip6 + 8;
+	if (icmp[0] == NDISC_NEIGHBOUR_ADVERTISEMENT)
+		return icmp + 8;
+	return NULL;
 }
 
 void ivshm_addr_learn_from(struct ivshm_port *port, const u8 *frame, u32 len)
 {
 	const void *ip;
+	u16 family;
 	bool arp;
 	u32 at;
 
@@ -92,6 +104,7 @@ void ivshm_addr_learn_from(struct ivshm_port *port, const u8 *frame, u32 len)
 		return;
 	arp = addr_proto(frame, len, &at) == htons(ETH_P_ARP);
 	ip = arp ? addr_of_arp(frame, at, len) : addr_of_nd(frame, at, len);
-	if (ip)
-		ivshm_addr_learn_ip(port, arp ? AF_INET : AF_INET6, ip);
+	family = arp ? AF_INET : AF_INET6;
+	if (ip && ivshm_addr_valid(family, ip))
+		ivshm_addr_learn_ip(port, family, ip);
 }

@@ -317,6 +317,40 @@ enum ivshm_reason ivshm_bridge_rules_pair(const struct ivshm_bridge_rules *rules
 	return reason;
 }
 
+/* Would the bridge of @dev, if that is one, exchange frames with it? */
+static enum ivshm_reason rules_end(const struct ivshm_bridge_rules *rules,
+				   struct net_device *dev, bool sends)
+{
+	struct net_device *upper = netdev_master_upper_dev_get(dev);
+
+	if (!dev_is_up(dev))
+		return IVSHM_REASON_DOWN;
+	if (dev_filters(dev))
+		return IVSHM_REASON_FILTER;
+	if (!upper)
+		return IVSHM_REASON_NONE;
+	if (!netif_is_bridge_master(upper) || !rules_have_bridge(rules))
+		return IVSHM_REASON_MODE;
+	if (!netif_running(upper))
+		return IVSHM_REASON_DOWN;
+	if (rules->stp_state(dev) != BR_STATE_FORWARDING)
+		return IVSHM_REASON_STP;
+	if (sends && rules->flag_is_set(dev, BR_PORT_LOCKED))
+		return IVSHM_REASON_LOCKED;
+	if (net_has_nf_bridge(dev_net(dev)))
+		return IVSHM_REASON_FILTER;
+	return IVSHM_REASON_NONE;
+}
+
+enum ivshm_reason ivshm_bridge_rules_ends(const struct ivshm_bridge_rules *rules,
+					  struct net_device *src,
+					  struct net_device *dst)
+{
+	ASSERT_RTNL();
+
+	return rules_end(rules, src, true) ?: rules_end(rules, dst, false);
+}
+
 bool ivshm_bridge_rules_addr(struct net_device *dev, const u8 *mac)
 {
 	struct net_device *upper;

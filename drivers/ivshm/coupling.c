@@ -172,6 +172,7 @@ static void coupling_bind(struct ivshm_member *member, struct ivshm_port *port)
 	coupling_follow(coupling, coupling->type == IVSHM_COUPLING_STATIC ?
 			IVSHM_REASON_STATIC : IVSHM_REASON_NO_TRAFFIC);
 	spin_unlock(&coupling->lock);
+	WRITE_ONCE(port->look_ip, coupling->match == IVSHM_MATCH_IP);
 	/* From now on the port's workers decide by the coupling. */
 	rcu_assign_pointer(port->member, member);
 	ivshm_port_kick(port);
@@ -188,6 +189,7 @@ static void coupling_unbind(struct ivshm_member *member,
 	lockdep_assert_held(&ivshm_mutex);
 
 	RCU_INIT_POINTER(port->member, NULL);
+	WRITE_ONCE(port->look_ip, false);
 	spin_lock(&coupling->lock);
 	RCU_INIT_POINTER(member->port, NULL);
 	WRITE_ONCE(coupling->running, coupling->running - 1);
@@ -354,6 +356,9 @@ coupling_alloc(struct net *net, const struct ivshm_coupling_config *cfg)
 		coupling->bypass = cfg->bypass;
 	if (cfg->given & BIT(IVSHM_A_COUPLING_STRICT))
 		coupling->strict = cfg->strict;
+	coupling->match = IVSHM_MATCH_MAC;
+	if (cfg->given & BIT(IVSHM_A_COUPLING_MATCH))
+		coupling->match = cfg->match;
 	return coupling;
 
 free:

@@ -99,6 +99,7 @@ struct ivshm_member {
  * @idle:	seconds without a frame after which it falls back, 0 for never
  * @park_us:	microseconds a frame waits for a full receiver
  * @bypass:	the bridge's rules are not asked
+ * @match:	what says which member a frame is for
  * @strict:	members send from addresses configured for them, or not at all
  * @live:	decides frames; not while its members are being bound or let
  *		go, so that for all of them it begins and ends at once
@@ -120,6 +121,7 @@ struct ivshm_coupling {
 	struct net *net;
 	char name[IVSHM_NAME_MAX];
 	enum ivshm_coupling_type type;
+	enum ivshm_match match;
 	u32 threshold;
 	u32 idle;
 	u32 park_us;
@@ -150,6 +152,7 @@ struct ivshm_coupling_place {
  * @park_us:	microseconds
  * @bypass:	only for dynamic couplings, as threshold and idle
  * @strict:	see struct ivshm_coupling
+ * @match:	only for dynamic couplings
  * @given:	BIT(IVSHM_A_COUPLING_x) of the options that are set here; the
  *		others get their defaults
  * @nr:		members
@@ -165,6 +168,7 @@ struct ivshm_coupling_config {
 	u32 park_us;
 	u8 bypass;
 	u8 strict;
+	u32 match;
 	u32 given;
 	u32 nr;
 	struct ivshm_coupling_place *member;

@@ -34,6 +34,7 @@ static int config_check_options(const struct ivshm_coupling_config *cfg,
 		IVSHM_A_COUPLING_THRESHOLD,
 		IVSHM_A_COUPLING_IDLE,
 		IVSHM_A_COUPLING_BYPASS,
+		IVSHM_A_COUPLING_MATCH,
 	};
 	int i;
 
@@ -53,7 +54,7 @@ static int config_check_options(const struct ivshm_coupling_config *cfg,
 			if (!(cfg->given & BIT(dynamic_only[i])))
 				continue;
 			NL_SET_ERR_MSG_ATTR(extack, config_attr(cfg, dynamic_only[i]),
-					    "threshold, idle and bypass are for dynamic couplings only");
+					    "threshold, idle, bypass and match are for dynamic couplings only");
 			return -EINVAL;
 		}
 	}
@@ -83,6 +84,11 @@ static int config_check_options(const struct ivshm_coupling_config *cfg,
 	if (cfg->given & BIT(IVSHM_A_COUPLING_STRICT) && cfg->strict > 1) {
 		NL_SET_ERR_MSG_ATTR(extack, config_attr(cfg, IVSHM_A_COUPLING_STRICT),
 				    "strict must be 0 or 1");
+		return -EINVAL;
+	}
+	if (cfg->given & BIT(IVSHM_A_COUPLING_MATCH) && cfg->match > IVSHM_MATCH_IP) {
+		NL_SET_ERR_MSG_ATTR(extack, config_attr(cfg, IVSHM_A_COUPLING_MATCH),
+				    "match must be mac or ip");
 		return -EINVAL;
 	}
 	return 0;

@@ -30,6 +30,7 @@ struct detector_frame {
 	u32 index;			/* of the receiver's member */
 	struct ivshm_pair *pair;
 	struct ivshm_addr *from, *to;	/* @from NULL if it was not learned */
+	bool by_ip;
 	u64 gen;
 	unsigned long now;
 };
@@ -196,6 +197,9 @@ static enum ivshm_reason frame_verdict(const struct detector_frame *f)
 		if (answer_is_old(f, checked, READ_ONCE(pair->checked_at)))
 			ivshm_detector_ask_pair(pair);
 	}
+	/* What is configured needs nobody's word. */
+	if (f->by_ip)
+		return reason;
 	/* All three are asked for at once, so that one run answers them. */
 	to = addr_verdict(f, f->to);
 	from = addr_verdict(f, f->from);
@@ -270,9 +274,10 @@ static bool frame_is_direct(const struct detector_frame *f)
 		return false;
 	if (f->member->coupling->bypass)
 		return true;
-	return READ_ONCE(f->pair->gen) == f->gen &&
-	       READ_ONCE(f->to->fdb_gen) == f->gen &&
-	       f->from && READ_ONCE(f->from->fdb_gen) == f->gen;
+	if (READ_ONCE(f->pair->gen) != f->gen)
+		return false;
+	return f->by_ip || (READ_ONCE(f->to->fdb_gen) == f->gen &&
+			    f->from && READ_ONCE(f->from->fdb_gen) == f->gen);
 }
 
 /* The pair that the frame belongs to; false if the uplink is all there is. */
@@ -285,7 +290,11 @@ static bool find_pair(struct detector_frame *f, const u8 *hdr, u32 hdr_len, u32 
 
 	if (is_multicast_ether_addr(eth->h_dest))
 		return false;
-	f->to = ivshm_addr_lookup_mac(READ_ONCE(f->src->net), eth->h_dest);
+	f->by_ip = d->by_ip;
+	if (unlikely(f->by_ip))
+		f->to = ivshm_detector_ip_dest(READ_ONCE(f->src->net), hdr, hdr_len);
+	else
+		f->to = ivshm_addr_lookup_mac(READ_ONCE(f->src->net), eth->h_dest);
 	if (!f->to)
 		return false;
 	if (unlikely(f->member->coupling->strict) && !f->to->configured)
@@ -302,7 +311,8 @@ static bool find_pair(struct detector_frame *f, const u8 *hdr, u32 hdr_len, u32 
 	f->gen = ivshm_bridge_rules_gen();
 	d->pair = f->pair;
 
-	if (f->member->coupling->bypass)
+	/* Longer packets a gateway takes apart, or tells the sender about. */
+	if (f->member->coupling->bypass && !f->by_ip)
 		return true;
 	if (unlikely(proto_is_bridge_own(frame_proto(hdr, hdr_len, &tagged))))
 		return false;
@@ -324,8 +334,11 @@ static void decide_dynamic(struct detector_frame *f, const u8 *hdr, u32 hdr_len,
 	} else {
 		d->path = decide_slow(f);
 	}
-	if (d->path != IVSHM_PATH_UPLINK)
-		d->dst = f->dst;
+	if (d->path == IVSHM_PATH_UPLINK)
+		return;
+	d->dst = f->dst;
+	if (unlikely(f->by_ip) && !ether_addr_equal_unaligned(hdr, f->to->lladdr))
+		d->lladdr = f->to->lladdr;
 }
 
 void ivshm_detector_decide(struct ivshm_port *src, const u8 *hdr, u32 hdr_len,
@@ -337,6 +350,8 @@ void ivshm_detector_decide(struct ivshm_port *src, const u8 *hdr, u32 hdr_len,
 	d->path = IVSHM_PATH_UPLINK;
 	d->dst = NULL;
 	d->pair = NULL;
+	d->lladdr = NULL;
+	d->by_ip = false;
 	d->park_us = 0;
 
 	f.member = rcu_dereference(src->member);
@@ -347,6 +362,12 @@ void ivshm_detector_decide(struct ivshm_port *src, const u8 *hdr, u32 hdr_len,
 	if (!f.member)
 		return;
 	d->park_us = f.member->coupling->park_us;
+	d->by_ip = f.member->coupling->match == IVSHM_MATCH_IP;
+	if (unlikely(d->by_ip) && f.member->coupling->strict &&
+	    !ivshm_detector_ip_source(src, hdr, hdr_len)) {
+		d->path = IVSHM_PATH_REFUSE;
+		return;
+	}
 	if (f.member->coupling->type == IVSHM_COUPLING_STATIC)
 		decide_static(src, f.member, hdr, d);
 	else
@@ -365,6 +386,9 @@ u32 ivshm_detector_direct(struct ivshm_port *src, const u8 *hdr, struct ivshm_de
 		decide_static(src, f.member, hdr, d);
 		return d->path == IVSHM_PATH_DIRECT ? U32_MAX : 0;
 	}
+	/* Each frame is to be looked into. */
+	if (f.member->coupling->match == IVSHM_MATCH_IP)
+		return 0;
 	if (!find_pair(&f, hdr, ETH_HLEN, ETH_HLEN, d) || !frame_is_direct(&f))
 		return 0;
 	frame_touch(f.pair, f.now);

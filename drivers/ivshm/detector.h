@@ -35,6 +35,7 @@ struct ivshm_addr;
 struct ivshm_member;
 struct ivshm_pair;
 struct ivshm_port;
+struct net;
 
 enum ivshm_path {
 	IVSHM_PATH_UPLINK,	/* to the port's own tap */
@@ -51,12 +52,18 @@ enum ivshm_path {
  * @dst:	receiver for DIRECT and HOLD, valid in the caller's RCU section
  * @pair:	the pair from sender to @dst, to count on; also set for UPLINK if
  *		the frame was for a member of the same coupling.  NULL for FLOOD
+ * @lladdr:	for DIRECT and HOLD: the frame was for a gateway; it goes to this
+ *		MAC address, from the gateway's.  NULL for as it is
+ * @by_ip:	what comes after it with the same addresses in its Ethernet header
+ *		may be for somebody else
  * @park_us:	how long the frame may wait for a full receiver, microseconds
  */
 struct ivshm_decision {
 	enum ivshm_path path;
 	struct ivshm_port *dst;
 	struct ivshm_pair *pair;
+	const u8 *lladdr;
+	bool by_ip;
 	u32 park_us;
 };
 
@@ -97,6 +104,15 @@ void ivshm_detector_joined(struct ivshm_port *src, struct ivshm_pair *pair,
  * @reason. Shown for some seconds. Under RCU.
  */
 void ivshm_detector_note(struct ivshm_pair *pair, enum ivshm_reason reason);
+
+/*
+ * Whom the packet in a frame is for, by its destination IP address: a configured
+ * one with the MAC address that it is at.  NULL if it is not known, or if only a
+ * gateway may deal with the packet. @hdr_len bytes at @hdr. Under RCU. detector_ip.c
+ */
+struct ivshm_addr *ivshm_detector_ip_dest(const struct net *net, const u8 *hdr, u32 hdr_len);
+/* Whether an IP packet, if it is one, has a source configured for @port. Likewise. */
+bool ivshm_detector_ip_source(const struct ivshm_port *port, const u8 *hdr, u32 hdr_len);
 
 /* Have somebody ask the rules. Any context. detector_check.c */
 void ivshm_detector_ask_pair(struct ivshm_pair *pair);

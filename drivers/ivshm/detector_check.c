@@ -42,7 +42,9 @@ static void check_pair(const struct ivshm_bridge_rules *rules,
 	src_dev = member_dev(src);
 	dst_dev = member_dev(dst);
 	if (src_dev && dst_dev)
-		reason = ivshm_bridge_rules_pair(rules, src_dev, dst_dev);
+		reason = coupling->match == IVSHM_MATCH_IP ?
+			 ivshm_bridge_rules_ends(rules, src_dev, dst_dev) :
+			 ivshm_bridge_rules_pair(rules, src_dev, dst_dev);
 
 	spin_lock(&coupling->lock);
 	WRITE_ONCE(pair->verdict, reason);

@@ -20,7 +20,7 @@ static const struct nla_policy members_policy[IVSHM_A_COUPLING_MEMBER + 1] = {
 };
 
 /* Ranges are for coupling_config.c, which says what they are. */
-static const struct nla_policy new_policy[IVSHM_A_COUPLING_STRICT + 1] = {
+static const struct nla_policy new_policy[IVSHM_A_COUPLING_MATCH + 1] = {
 	[IVSHM_A_COUPLING_NAME] = { .type = NLA_NUL_STRING,
 				    .len = IVSHM_NAME_MAX - 1 },
 	[IVSHM_A_COUPLING_TYPE] = { .type = NLA_U32 },
@@ -30,6 +30,7 @@ static const struct nla_policy new_policy[IVSHM_A_COUPLING_STRICT + 1] = {
 	[IVSHM_A_COUPLING_PARK_US] = { .type = NLA_U32 },
 	[IVSHM_A_COUPLING_BYPASS] = { .type = NLA_U8 },
 	[IVSHM_A_COUPLING_STRICT] = { .type = NLA_U8 },
+	[IVSHM_A_COUPLING_MATCH] = { .type = NLA_U32 },
 };
 
 static const struct nla_policy name_policy[IVSHM_A_COUPLING_NAME + 1] = {
@@ -147,7 +148,8 @@ static int options_put(struct sk_buff *skb, const struct ivshm_coupling *couplin
 		return -EMSGSIZE;
 	if (coupling->type != IVSHM_COUPLING_DYNAMIC)
 		return 0;
-	if (nla_put_u32(skb, IVSHM_A_COUPLING_THRESHOLD, coupling->threshold) ||
+	if (nla_put_u32(skb, IVSHM_A_COUPLING_MATCH, coupling->match) ||
+	    nla_put_u32(skb, IVSHM_A_COUPLING_THRESHOLD, coupling->threshold) ||
 	    nla_put_u32(skb, IVSHM_A_COUPLING_IDLE, coupling->idle) ||
 	    nla_put_u8(skb, IVSHM_A_COUPLING_BYPASS, coupling->bypass))
 		return -EMSGSIZE;
@@ -315,7 +317,9 @@ static int parse_config(struct genl_info *info, struct nlattr **tb,
 		cfg->bypass = nla_get_u8(tb[IVSHM_A_COUPLING_BYPASS]);
 	if (tb[IVSHM_A_COUPLING_STRICT])
 		cfg->strict = nla_get_u8(tb[IVSHM_A_COUPLING_STRICT]);
-	for (i = 0; i <= IVSHM_A_COUPLING_STRICT; i++)
+	if (tb[IVSHM_A_COUPLING_MATCH])
+		cfg->match = nla_get_u32(tb[IVSHM_A_COUPLING_MATCH]);
+	for (i = 0; i <= IVSHM_A_COUPLING_MATCH; i++)
 		if (tb[i])
 			cfg->given |= BIT(i);
 	return parse_members(tb[IVSHM_A_COUPLING_MEMBERS], cfg, info->extack);
@@ -323,12 +327,12 @@ static int parse_config(struct genl_info *info, struct nlattr **tb,
 
 int ivshm_nl_coupling_new(struct sk_buff *skb, struct genl_info *info)
 {
-	struct nlattr *tb[IVSHM_A_COUPLING_STRICT + 1];
+	struct nlattr *tb[IVSHM_A_COUPLING_MATCH + 1];
 	struct ivshm_coupling_config cfg = {};
 	int err;
 
 	err = ivshm_nl_parse_nest(info, IVSHM_A_COUPLING, tb,
-				  IVSHM_A_COUPLING_STRICT, new_policy);
+				  IVSHM_A_COUPLING_MATCH, new_policy);
 	if (err)
 		return err;
 	err = parse_config(info, tb, &cfg);
@@ -389,7 +393,7 @@ static size_t coupling_msg_size(const struct ivshm_coupling *coupling)
 	size_t member = 2 * nla_total_size(0) + nla_total_size(IFNAMSIZ);
 
 	return 3 * nla_total_size(0) + nla_total_size(IVSHM_NAME_MAX) +
-	       7 * nla_total_size(sizeof(u32)) + coupling->nr * member +
+	       8 * nla_total_size(sizeof(u32)) + coupling->nr * member +
 	       coupling->nr * (coupling->nr - 1) * pair;
 }
 

@@ -139,7 +139,8 @@ bool ivshm_park_release(struct ivshm_qp *qp, struct ivshm_frame *f)
 		    list_empty(&park->frames))
 			continue;
 		first = list_first_entry(&park->frames, struct ivshm_frame, list);
-		if (!ether_addr_equal_unaligned(first->copy, f->copy))
+		/* Those may have been for whomever. */
+		if (!f->by_ip && !ether_addr_equal_unaligned(first->copy, f->copy))
 			continue;
 		/* In front of @f: at the end of the list that begins behind it. */
 		ivshm_park_empty(qp, park, &f->list);

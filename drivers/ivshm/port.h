@@ -40,6 +40,8 @@ enum ivshm_port_kind {
  * @pid:	process that owns the first queue pair
  * @member:	membership in a coupling, NULL if none; written by coupling.c
  *		under ivshm_mutex, read under RCU
+ * @look_ip:	@member's coupling decides by IP addresses, so workers are to copy
+ *		that much of each frame; a hint.  Written as @member
  * @qp:		queue pairs being served; at the moment one.  Written by
  *		port.c under ivshm_mutex, read under RCU
  * @stats:	counters
@@ -57,6 +59,7 @@ struct ivshm_port {
 	u64 features;
 	u32 pid;
 	struct ivshm_member __rcu *member;
+	bool look_ip;
 	struct ivshm_qp __rcu *qp;
 	struct ivshm_stats __percpu *stats;
 	struct rcu_head rcu;

@@ -4,6 +4,8 @@
 #define _IVSHM_QP_H
 
 #include <linux/file.h>
+#include <linux/if_ether.h>
+#include <linux/ipv6.h>
 #include <linux/kref.h>
 #include <linux/list.h>
 #include <linux/mutex.h>
@@ -66,6 +68,8 @@ enum {
  * what the detector decides by.  No byte of the payload is among them.
  */
 #define IVSHM_FRAME_COPY	(ETH_HLEN + 4)
+/* The same where it decides by IP addresses. */
+#define IVSHM_FRAME_COPY_IP	(ETH_HLEN + sizeof(struct ipv6hdr))
 
 /* A frame in a kernel buffer. */
 struct ivshm_buf {
@@ -93,6 +97,9 @@ enum ivshm_frame_want {
  * @nr_segs:	segments in @seg
  * @copy_len:	bytes in @copy
  * @plain:	@hdr describes the frame; else it goes by the uplink only
+ * @by_ip:	decided by IP addresses
+ * @routed:	@copy and @buf have other MAC addresses than the guest gave it:
+ * @macs:	those
  * @flushed:	frames parked for the same address were let out before it
  * @len:	bytes of the frame, without the vnet header
  * @gso_len:	largest frame on the wire that it stands for
@@ -121,6 +128,9 @@ struct ivshm_frame {
 	u8 copy_len;
 	bool plain;
 	bool flushed;
+	bool by_ip;
+	bool routed;
+	u8 macs[2 * ETH_ALEN];
 	u32 len;
 	u32 gso_len;
 	u32 dst_id;
@@ -130,7 +140,7 @@ struct ivshm_frame {
 	netdev_features_t features;
 	struct virtio_net_hdr raw;
 	struct virtio_net_hdr hdr;
-	u8 copy[IVSHM_FRAME_COPY];
+	u8 copy[IVSHM_FRAME_COPY_IP];
 	struct ivshm_buf *buf;
 	struct list_head bufs;
 	struct ivshm_port *dst;

@@ -24,12 +24,36 @@ static void ivshm_tx_announce(struct ivshm_qp *qp)
 		WRITE_ONCE(qp->tx_uplink, false);
 }
 
+static void ivshm_tx_set_macs(struct ivshm_frame *f, const u8 *macs)
+{
+	memcpy(f->copy, macs, sizeof(f->macs));
+	if (f->buf)
+		memcpy(f->buf->data, macs, sizeof(f->macs));
+}
+
+/* The frame was for a gateway: it comes from there, and goes to @lladdr. */
+static void ivshm_tx_route(struct ivshm_frame *f, const u8 *lladdr)
+{
+	u8 macs[sizeof(f->macs)];
+
+	memcpy(f->macs, f->copy, sizeof(f->macs));
+	memcpy(macs, lladdr, ETH_ALEN);
+	memcpy(macs + ETH_ALEN, f->macs, ETH_ALEN);
+	ivshm_tx_set_macs(f, macs);
+	f->routed = true;
+}
+
 /* Whose frames are these? Fills in the decision; under RCU. */
 static void ivshm_tx_decide(struct ivshm_qp *qp, struct ivshm_frame *f)
 {
 	struct ivshm_decision d = { .path = IVSHM_PATH_UPLINK };
 	struct ivshm_port *port = qp->port;
 
+	/* As the guest sent it, if it was decided before. */
+	if (unlikely(f->routed)) {
+		ivshm_tx_set_macs(f, f->macs);
+		f->routed = false;
+	}
 	if (port)
 		ivshm_detector_decide(port, f->copy, f->copy_len, f->len, f->gso_len, &d);
 	if (!f->plain && (d.path == IVSHM_PATH_DIRECT || d.path == IVSHM_PATH_HOLD ||
@@ -44,6 +68,10 @@ static void ivshm_tx_decide(struct ivshm_qp *qp, struct ivshm_frame *f)
 	f->pair = d.pair;
 	f->dst_id = d.dst ? d.dst->id : 0;
 	f->park_us = d.park_us;
+	f->by_ip = d.by_ip;
+	if (unlikely(d.lladdr) &&
+	    (d.path == IVSHM_PATH_DIRECT || d.path == IVSHM_PATH_HOLD))
+		ivshm_tx_route(f, d.lladdr);
 }
 
 /*
@@ -343,6 +371,7 @@ static bool ivshm_tx_like(const struct ivshm_frame *f, const struct ivshm_frame 
 
 	return (last->path == IVSHM_PATH_DIRECT ||
 		(last->path == IVSHM_PATH_UPLINK && !last->pair)) && f->plain &&
+	       !last->by_ip && !f->routed &&
 	       ether_addr_equal_unaligned(eth->h_dest, old->h_dest) &&
 	       ether_addr_equal_unaligned(eth->h_source, old->h_source) &&
 	       eth->h_proto == old->h_proto && !eth_type_vlan(eth->h_proto) &&

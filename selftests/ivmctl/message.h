@@ -109,6 +109,7 @@ static inline struct nl_msg *message_dynamic(void)
 	nla_put_u32(msg, IVSHM_A_COUPLING_PARK_US, 1000);
 	nla_put_u8(msg, IVSHM_A_COUPLING_BYPASS, 1);
 	nla_put_u8(msg, IVSHM_A_COUPLING_STRICT, 0);
+	nla_put_u32(msg, IVSHM_A_COUPLING_MATCH, IVSHM_MATCH_IP);
 	list = nest(msg, IVSHM_A_COUPLING_PAIRS);
 	put_pair(msg, "vnet0", "vnet1", IVSHM_PAIR_COUPLED, IVSHM_REASON_TRAFFIC, 12345);
 	put_pair(msg, "vnet1", "vnet10", IVSHM_PAIR_UPLINK, IVSHM_REASON_NOT_RUNNING, 0);

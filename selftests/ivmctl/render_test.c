@@ -158,7 +158,7 @@ static int coupling_text(void)
 	json_decref(couplings);
 	return output_check("couplings",
 		"lan0: dynamic, coupled\n"
-		"    threshold 5/s, idle 30 s, park-us 1000, bypass yes, strict no\n"
+		"    match ip, threshold 5/s, idle 30 s, park-us 1000, bypass yes, strict no\n"
 		"    members vnet0, vnet1, vnet10 (absent)\n"
 		"    PAIR             STATE       FRAMES    BYTES  REASON\n"
 		"    vnet0 -> vnet1   coupled      12345  1234500  traffic: the two talk to each other\n"
@@ -177,7 +177,7 @@ static int coupling_json(void)
 	output_begin(false);
 	print_json(&ctx, couplings);
 	return output_check("JSON of couplings",
-		"[{\"name\":\"lan0\",\"type\":\"dynamic\",\"state\":\"coupled\",\"threshold\":5,\"idle\":30,\"park_us\":1000,\"bypass\":true,\"strict\":false,\"members\":[{\"name\":\"vnet0\",\"present\":true},{\"name\":\"vnet1\",\"present\":true},{\"name\":\"vnet10\",\"present\":false}],\"pairs\":[{\"src\":\"vnet0\",\"dst\":\"vnet1\",\"state\":\"coupled\",\"reason\":\"traffic\",\"frames\":12345,\"bytes\":1234500},{\"src\":\"vnet1\",\"dst\":\"vnet10\",\"state\":\"uplink\",\"reason\":\"not-running\",\"frames\":0,\"bytes\":0},{\"src\":\"vnet10\",\"dst\":\"vnet0\",\"state\":\"unknown-77\",\"reason\":\"unknown-1234\",\"frames\":1,\"bytes\":100}]},{\"name\":\"cross\",\"type\":\"static\",\"state\":\"waiting\",\"park_us\":0,\"members\":[{\"name\":\"vnet2\",\"present\":false},{\"name\":\"vnet3\",\"present\":false}]}]\n");
+		"[{\"name\":\"lan0\",\"type\":\"dynamic\",\"state\":\"coupled\",\"threshold\":5,\"idle\":30,\"park_us\":1000,\"bypass\":true,\"strict\":false,\"match\":\"ip\",\"members\":[{\"name\":\"vnet0\",\"present\":true},{\"name\":\"vnet1\",\"present\":true},{\"name\":\"vnet10\",\"present\":false}],\"pairs\":[{\"src\":\"vnet0\",\"dst\":\"vnet1\",\"state\":\"coupled\",\"reason\":\"traffic\",\"frames\":12345,\"bytes\":1234500},{\"src\":\"vnet1\",\"dst\":\"vnet10\",\"state\":\"uplink\",\"reason\":\"not-running\",\"frames\":0,\"bytes\":0},{\"src\":\"vnet10\",\"dst\":\"vnet0\",\"state\":\"unknown-77\",\"reason\":\"unknown-1234\",\"frames\":1,\"bytes\":100}]},{\"name\":\"cross\",\"type\":\"static\",\"state\":\"waiting\",\"park_us\":0,\"members\":[{\"name\":\"vnet2\",\"present\":false},{\"name\":\"vnet3\",\"present\":false}]}]\n");
 }
 
 static void add_whole(json_t *list, struct nl_msg *msg)

@@ -246,6 +246,8 @@ test_objects()
 	unloaded address del 10.0.0.1 fd00::1 52:54:00:12:34:56
 	refuse 'strict: expected yes or no' coupling add lan0 dynamic vnet0 vnet1 strict maybe
 	unloaded coupling add lan0 static vnet0 vnet1 strict yes
+	refuse 'unknown match "port", expected one of: mac, ip' coupling add lan0 dynamic vnet0 vnet1 match port
+	unloaded coupling add lan0 dynamic vnet0 vnet1 match ip
 	unloaded
 	unloaded -j -p
 	unloaded -json
@@ -391,7 +393,7 @@ test_completion()
 	complete_to "lan0 cross" coupling show ""
 	complete_to "" coupling add ""
 	complete_to "static dynamic" coupling add lan0 ""
-	complete_to "threshold idle park-us bypass strict port vnet0 vnet1*" coupling add lan0 dynamic ""
+	complete_to "threshold idle park-us bypass strict match port vnet0 vnet1*" coupling add lan0 dynamic ""
 	complete_to "yes no" coupling add lan0 dynamic vnet0 vnet1 bypass ""
 	complete_to "" coupling add lan0 dynamic vnet0 vnet1 idle 3
 	complete_to "vnet0" address show port vnet0

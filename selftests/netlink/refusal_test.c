@@ -74,6 +74,8 @@ static const struct wrong wrongs[] = {
 	{ "bypass", EINVAL, "x", DYNAMIC, 2, NULL, A(BYPASS), 2, A(BYPASS) },
 	{ "bypass, static", EINVAL, "x", STATIC, 2, NULL, A(BYPASS), 0, A(BYPASS) },
 	{ "strict", EINVAL, "x", STATIC, 2, NULL, A(STRICT), 2, A(STRICT) },
+	{ "match", EINVAL, "x", DYNAMIC, 2, NULL, A(MATCH), 2, A(MATCH) },
+	{ "match, static", EINVAL, "x", STATIC, 2, NULL, A(MATCH), 0, A(MATCH) },
 	{ "state", EINVAL, "x", DYNAMIC, 2, NULL, A(STATE), 0, A(STATE) },
 };
 

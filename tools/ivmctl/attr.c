@@ -34,6 +34,13 @@ static const struct value_name coupling_type_names[] = {
 
 const struct value_names coupling_types = VALUES(coupling_type);
 
+static const struct value_name match_names[] = {
+	[IVSHM_MATCH_MAC] = { .name = "mac" },
+	[IVSHM_MATCH_IP]  = { .name = "ip" },
+};
+
+const struct value_names matches = VALUES(match);
+
 static const struct value_name coupling_state_names[] = {
 	[IVSHM_COUPLING_WAITING] = { .name = "waiting" },
 	[IVSHM_COUPLING_READY]	 = { .name = "ready" },
@@ -202,6 +209,7 @@ static const struct attr coupling_attrs[] = {
 	ATTR(IVSHM_A_COUPLING_PARK_US, AT_U32, "park_us", "park-us"),
 	ATTR(IVSHM_A_COUPLING_BYPASS, AT_BOOL, "bypass", "bypass"),
 	ATTR(IVSHM_A_COUPLING_STRICT, AT_BOOL, "strict", "strict"),
+	ATTR(IVSHM_A_COUPLING_MATCH, AT_ENUM, "match", "match", .values = &matches),
 	ATTR(IVSHM_A_COUPLING_MEMBERS, AT_LIST, "members", "ports", .nest = &attrs_members),
 	ATTR(IVSHM_A_COUPLING_PAIRS, AT_LIST, "pairs", "pairs", .nest = &attrs_pairs),
 	/* Events have just one. */

@@ -83,6 +83,7 @@ extern const struct attr_set attrs_stat;
 extern const struct value_names port_states;
 extern const struct value_names coupling_types;
 extern const struct value_names coupling_states;
+extern const struct value_names matches;
 extern const struct value_names pair_states;
 extern const struct value_names reasons;
 

@@ -14,6 +14,7 @@ enum option {
 	OPT_PARK_US,
 	OPT_BYPASS,
 	OPT_STRICT,
+	OPT_MATCH,
 	OPT_PORT,
 };
 
@@ -24,6 +25,7 @@ static const char *const options[] = {
 	[OPT_PARK_US] = "park-us",
 	[OPT_BYPASS] = "bypass",
 	[OPT_STRICT] = "strict",
+	[OPT_MATCH] = "match",
 	[OPT_PORT] = "port",
 	NULL
 };
@@ -73,6 +75,21 @@ static int parse_bool(const struct ctx *ctx, const char *what, const char *word,
 	return 0;
 }
 
+static int parse_match(const struct ctx *ctx, const char *word, uint32_t *value)
+{
+	static const char *const words[] = {
+		[IVSHM_MATCH_MAC] = "mac",
+		[IVSHM_MATCH_IP] = "ip",
+		NULL
+	};
+	int match = word_match(word, words);
+
+	if (match < 0)
+		return word_unknown(ctx, "match", word, match, words);
+	*value = (uint32_t)match;
+	return 0;
+}
+
 static int parse_option(const struct ctx *ctx, struct request *req,
 			unsigned int option, const char *word)
 {
@@ -92,6 +109,8 @@ static int parse_option(const struct ctx *ctx, struct request *req,
 		return word_u32(ctx, what, "seconds", word, value);
 	case OPT_PARK_US:
 		return word_u32(ctx, what, "microseconds", word, value);
+	case OPT_MATCH:
+		return parse_match(ctx, word, value);
 	default:
 		return parse_bool(ctx, what, word, value);
 	}
@@ -184,6 +203,7 @@ static bool put_coupling(struct nl_msg *msg, const struct request *req)
 		[OPT_THRESHOLD] = IVSHM_A_COUPLING_THRESHOLD,
 		[OPT_IDLE] = IVSHM_A_COUPLING_IDLE,
 		[OPT_PARK_US] = IVSHM_A_COUPLING_PARK_US,
+		[OPT_MATCH] = IVSHM_A_COUPLING_MATCH,
 	};
 	struct nlattr *nest = ivnl_nest(msg, IVSHM_A_COUPLING);
 	bool full = !nest;
@@ -193,7 +213,7 @@ static bool put_coupling(struct nl_msg *msg, const struct request *req)
 	full = full || nla_put_u32(msg, IVSHM_A_COUPLING_TYPE, req->type);
 	full = full || put_members(msg, req);
 	for (i = 0; i < ARRAY_SIZE(attrs); i++)
-		if (req->given & 1U << i)
+		if (attrs[i] && req->given & 1U << i)
 			full = full || nla_put_u32(msg, attrs[i], req->value[i]);
 	if (req->given & 1U << OPT_BYPASS)
 		full = full || nla_put_u8(msg, IVSHM_A_COUPLING_BYPASS,
@@ -311,5 +331,6 @@ const struct object object_coupling = {
 	"  park-us N      microseconds a frame waits for a full receiver (1000)\n"
 	"  bypass yes|no  do not ask the bridge's rules (no), dynamic only\n"
 	"  strict yes|no  only from addresses configured for the port (no)\n"
+	"  match mac|ip   which address says whom a frame is for (mac), dynamic only\n"
 	"  port NAME      a port, also one whose name is that of an option\n",
 };

@@ -134,6 +134,8 @@ static void show_options(const struct ctx *ctx, const json_t *coupling)
 	size_t i;
 
 	fputs("    ", ctx->out);
+	if (json_object_get(coupling, "match"))
+		fprintf(ctx->out, "match %s, ", json_str(coupling, "match"));
 	if (json_object_get(coupling, "threshold"))
 		fprintf(ctx->out, "threshold %" JSON_INTEGER_FORMAT "/s, ",
 			json_int(coupling, "threshold"));

@@ -25,7 +25,7 @@
  *
  * IVSHM_CMD_COUPLING_NEW
  *   in:  IVSHM_A_COUPLING { NAME, TYPE, MEMBERS, [THRESHOLD], [IDLE],
- *                           [PARK_US], [BYPASS], [STRICT] }
+ *                           [PARK_US], [BYPASS], [STRICT], [MATCH] }
  *   Ports named as members need not exist: the coupling engages as soon as
  *   the VMs start.  A port belongs to one coupling at most.
  *   -EEXIST  a coupling of that name exists
@@ -170,6 +170,7 @@ enum ivshm_attr_coupling {
 	 * address configured for its port is dropped
 	 */
 	IVSHM_A_COUPLING_STRICT,
+	IVSHM_A_COUPLING_MATCH,		/* u32, enum ivshm_match, dynamic only */
 
 	__IVSHM_A_COUPLING_MAX,
 	IVSHM_A_COUPLING_MAX = __IVSHM_A_COUPLING_MAX - 1
@@ -178,6 +179,17 @@ enum ivshm_attr_coupling {
 enum ivshm_coupling_type {
 	IVSHM_COUPLING_STATIC,		/* joined while the members exist, no uplink */
 	IVSHM_COUPLING_DYNAMIC,		/* by destination of each frame, uplink for the rest */
+};
+
+/* What of a frame says which member it is for. */
+enum ivshm_match {
+	IVSHM_MATCH_MAC,		/* its destination MAC address */
+	/*
+	 * Its destination IP address alone, if that is configured with its
+	 * LLADDR: what is for a gateway goes direct to the member behind it,
+	 * with the addresses in the Ethernet header that it would have then
+	 */
+	IVSHM_MATCH_IP,
 };
 
 enum ivshm_coupling_state {
