@@ -145,8 +145,10 @@ void ivshm_tx_count_direct(struct ivshm_qp *qp, struct ivshm_qp *dst,
 		this_cpu_add(pair->stats->frames, n);
 		this_cpu_add(pair->stats->bytes, bytes);
 	}
+	ivshm_stats_dev(qp->port, true, n, bytes);
 	if (!delivered)
 		return;
+	ivshm_stats_dev(READ_ONCE(dst->port), false, n, bytes);
 	ivshm_qp_count_n(dst, IVSHM_A_STAT_RX_DIRECT_FRAMES, n);
 	ivshm_qp_count_n(dst, IVSHM_A_STAT_RX_DIRECT_BYTES, bytes);
 	ivshm_qp_count_n(qp, IVSHM_A_STAT_COPIED_BYTES, bytes);

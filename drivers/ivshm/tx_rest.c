@@ -75,6 +75,9 @@ static int ivshm_tx_flood(struct ivshm_qp *qp, struct ivshm_frame *f)
 		ivshm_qp_count(qp, IVSHM_A_STAT_TX_DIRECT_FRAMES);
 		ivshm_qp_count_n(qp, IVSHM_A_STAT_TX_DIRECT_BYTES, f->len);
 		ivshm_qp_count_n(qp, IVSHM_A_STAT_TX_FLOODED, sent - 1);
+		rcu_read_lock();
+		ivshm_stats_dev(qp->port, true, 1, f->len);
+		rcu_read_unlock();
 	} else if (!n) {
 		ivshm_qp_count(qp, IVSHM_A_STAT_DROP_NO_PEER);
 	}
