@@ -15,11 +15,11 @@
  *       rules changed or say no, idle, an end stopped, gave up waiting
  *
  * "Rules say yes" needs three answers of the current generation: for the pair,
- * for the receiver's address and for the sender's.  The last one is what keeps
- * the bridge's forwarding table alive: frames that go direct do not refresh
- * the sender's entry there.  When the bridge ages it out, the sender's own
- * frames take the uplink again, the bridge learns the address anew, and the
- * pair joins again.
+ * for the receiver's address and for the sender's.  Frames that go direct do not
+ * refresh the sender's entry in the bridge's forwarding table, so the watching
+ * work does.  Should the bridge age it out all the same, the sender's own frames
+ * take the uplink again, the bridge learns the address anew, and the pair joins
+ * again.
  *
  * A work item under RTNL (detector_check.c) gets the answers.  It runs when a
  * frame asks for one, and once a second while dynamic pairs are coupled, as
