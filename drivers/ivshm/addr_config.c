@@ -6,6 +6,7 @@
 #include <linux/netlink.h>
 
 #include "addr.h"
+#include "coupling.h"
 #include "ivshm.h"
 #include "port.h"
 
@@ -96,6 +97,8 @@ int ivshm_addr_config_add(struct net *net, const struct ivshm_addr_config *cfg,
 		return PTR_ERR(addr);
 	}
 	list_add_tail(&addr->configs, &addr_configs);
+	/* Couplings may have a place for whoever has it. */
+	ivshm_coupling_look(net, cfg->name);
 	return 0;
 }
 
@@ -109,12 +112,15 @@ int ivshm_addr_config_del(struct net *net, const struct ivshm_addr_config *cfg,
 			  struct netlink_ext_ack *extack)
 {
 	struct ivshm_addr *addr = config_find(net, cfg);
+	char name[IFNAMSIZ];
 
 	if (!addr) {
 		NL_SET_ERR_MSG_ATTR(extack, cfg->addr_attr, "the address is not configured");
 		return -ENOENT;
 	}
+	strscpy(name, addr->name, sizeof(name));
 	config_del(addr);
+	ivshm_coupling_look(net, name);
 	return 0;
 }
 

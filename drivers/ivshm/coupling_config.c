@@ -4,6 +4,7 @@
 #include <linux/netdevice.h>
 #include <linux/netlink.h>
 
+#include "addr.h"
 #include "coupling.h"
 #include "ivshm.h"
 
@@ -27,8 +28,8 @@ static bool config_name_valid(const char *name)
 	return true;
 }
 
-static int config_check_options(const struct ivshm_coupling_config *cfg,
-				struct netlink_ext_ack *extack)
+int ivshm_coupling_check_options(const struct ivshm_coupling_config *cfg,
+				 struct netlink_ext_ack *extack)
 {
 	static const u8 dynamic_only[] = {
 		IVSHM_A_COUPLING_THRESHOLD,
@@ -91,6 +92,46 @@ static int config_check_options(const struct ivshm_coupling_config *cfg,
 				    "match must be mac or ip");
 		return -EINVAL;
 	}
+	if (cfg->given & BIT(IVSHM_A_COUPLING_DISABLED) && cfg->disabled > 1) {
+		NL_SET_ERR_MSG_ATTR(extack, config_attr(cfg, IVSHM_A_COUPLING_DISABLED),
+				    "disabled must be 0 or 1");
+		return -EINVAL;
+	}
+	return 0;
+}
+
+static int config_check_rule(const struct ivshm_coupling_config *cfg,
+			     const struct ivshm_coupling_place *place,
+			     struct netlink_ext_ack *extack)
+{
+	const struct ivshm_rule *rule = &place->rule;
+
+	switch (rule->kind) {
+	case IVSHM_RULE_GLOB:
+		if (config_name_valid(rule->name))
+			break;
+		NL_SET_ERR_MSG_ATTR(extack, place->attr,
+				    "pattern must be printable characters without space and slash");
+		return -EINVAL;
+	case IVSHM_RULE_UPPER:
+		if (dev_valid_name(rule->name))
+			break;
+		NL_SET_ERR_MSG_ATTR(extack, place->attr,
+				    "upper device is not a valid interface name");
+		return -EINVAL;
+	case IVSHM_RULE_ADDR:
+		if (ivshm_addr_valid(rule->family, rule->addr))
+			return 0;
+		NL_SET_ERR_MSG_ATTR(extack, place->attr,
+				    "not an address that a port can have");
+		return -EINVAL;
+	}
+	/* Whose packets pass the gateway unseen is to be written down. */
+	if (cfg->given & BIT(IVSHM_A_COUPLING_MATCH) && cfg->match == IVSHM_MATCH_IP) {
+		NL_SET_ERR_MSG_ATTR(extack, place->attr,
+				    "members of a coupling that matches by IP must be explicit");
+		return -EINVAL;
+	}
 	return 0;
 }
 
@@ -98,11 +139,13 @@ static int config_check_members(const struct net *net,
 				const struct ivshm_coupling_config *cfg,
 				struct netlink_ext_ack *extack)
 {
-	u32 i, j;
+	u32 i, j, rules = 0;
 
-	if (cfg->nr < 2) {
+	for (i = 0; i < cfg->nr; i++)
+		rules += cfg->member[i].is_rule;
+	if (cfg->nr < 2 && !rules) {
 		NL_SET_ERR_MSG_ATTR(extack, config_attr(cfg, IVSHM_A_COUPLING_MEMBERS),
-				    "a coupling needs at least two members");
+				    "a coupling needs at least two members, or a rule");
 		return -EINVAL;
 	}
 	if (cfg->nr > IVSHM_MEMBERS_MAX) {
@@ -113,13 +156,21 @@ static int config_check_members(const struct net *net,
 	for (i = 0; i < cfg->nr; i++) {
 		const struct ivshm_coupling_place *place = &cfg->member[i];
 
+		if (place->is_rule) {
+			int err = config_check_rule(cfg, place, extack);
+
+			if (err)
+				return err;
+			continue;
+		}
 		if (!dev_valid_name(place->name)) {
 			NL_SET_ERR_MSG_ATTR(extack, place->attr,
 					    "member is not a valid interface name");
 			return -EINVAL;
 		}
 		for (j = 0; j < i; j++) {
-			if (strcmp(place->name, cfg->member[j].name))
+			if (cfg->member[j].is_rule ||
+			    strcmp(place->name, cfg->member[j].name))
 				continue;
 			NL_SET_ERR_MSG_ATTR(extack, place->attr,
 					    "member is named twice");
@@ -165,7 +216,7 @@ int ivshm_coupling_check(const struct net *net,
 {
 	lockdep_assert_held(&ivshm_mutex);
 
-	return config_check_options(cfg, extack) ?:
+	return ivshm_coupling_check_options(cfg, extack) ?:
 	       config_check_room(net, cfg, extack) ?:
 	       config_check_members(net, cfg, extack);
 }

@@ -55,7 +55,7 @@ static void config_fine(struct ct *ct, struct nlattr *attr, struct nlattr **tb)
 	ct->config.nr = 3;
 	for (i = 0; i <= IVSHM_MEMBERS_MAX; i++)
 		snprintf(ct->config.member[i].name, IFNAMSIZ, "ktm%d", i);
-	for (i = 0; i <= IVSHM_A_COUPLING_MATCH; i++)
+	for (i = 0; i <= IVSHM_A_COUPLING_RULES; i++)
 		tb[i] = &attr[i];
 	ct->config.attr = tb;
 }
@@ -226,7 +226,7 @@ static const struct config_case config_cases[] = {
 
 static void coupling_refuse_test(struct kunit *test)
 {
-	struct nlattr *attr, *tb[IVSHM_A_COUPLING_MATCH + 1], member_attr;
+	struct nlattr *attr, *tb[IVSHM_A_COUPLING_RULES + 1], member_attr;
 	unsigned int before = nr_couplings();
 	struct ct *ct = test->priv;
 	const struct nlattr *bad;
@@ -256,7 +256,7 @@ static void coupling_refuse_test(struct kunit *test)
 
 static void coupling_limits_test(struct kunit *test)
 {
-	struct nlattr *attr, *tb[IVSHM_A_COUPLING_MATCH + 1];
+	struct nlattr *attr, *tb[IVSHM_A_COUPLING_RULES + 1];
 	struct ivshm_coupling *coupling;
 	struct ct *ct = test->priv;
 	const struct nlattr *bad;
@@ -298,7 +298,7 @@ static void coupling_limits_test(struct kunit *test)
 
 static void coupling_taken_test(struct kunit *test)
 {
-	struct nlattr *attr, *tb[IVSHM_A_COUPLING_MATCH + 1], member_attr;
+	struct nlattr *attr, *tb[IVSHM_A_COUPLING_RULES + 1], member_attr;
 	struct ct *ct = test->priv;
 	const struct nlattr *bad;
 

@@ -155,7 +155,7 @@ static bool window_reached(const struct detector_frame *f)
 	}
 	if (pair->window_frames < IVSHM_THRESHOLD_MAX)
 		pair->window_frames++;
-	return pair->window_frames >= f->member->coupling->threshold;
+	return pair->window_frames >= READ_ONCE(f->member->coupling->threshold);
 }
 
 /* An answer for an older generation, or an old "no", is to be had anew. */
@@ -361,7 +361,7 @@ void ivshm_detector_decide(struct ivshm_port *src, const u8 *hdr, u32 hdr_len,
 	}
 	if (!f.member)
 		return;
-	d->park_us = f.member->coupling->park_us;
+	d->park_us = READ_ONCE(f.member->coupling->park_us);
 	d->by_ip = f.member->coupling->match == IVSHM_MATCH_IP;
 	if (unlikely(d->by_ip) && f.member->coupling->strict &&
 	    !ivshm_detector_ip_source(src, hdr, hdr_len)) {

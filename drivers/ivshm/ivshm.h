@@ -16,7 +16,9 @@
  * - A port (port.c) comes with the first NET_SET_BACKEND that names its
  *   netdev and goes when neither the netdev nor a queue pair holds it.
  * - A coupling (coupling.c) is made and deleted by netlink; its members take
- *   ports as they begin to run.
+ *   ports as they begin to run, by name or by rule (coupling_rules.c).
+ * - An address (addr.c) is learned from what a port sends, or configured
+ *   (addr_config.c).
  * - The worker (worker.c) takes frames from the transmit ring (tx.c), asks the
  *   detector (tx_direct.c, detector.c) and delivers (deliver.c, or tx_fast.c for
  *   plain runs) or uses the tap (tx_rest.c, uplink.c, uplink_send.c).  Frames

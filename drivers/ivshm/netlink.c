@@ -31,6 +31,13 @@ static const struct genl_ops nl_ops[] = {
 		.doit = ivshm_nl_coupling_new,
 	},
 	{
+		.cmd = IVSHM_CMD_COUPLING_SET,
+		.policy = ivshm_nl_coupling_set_policy,
+		.maxattr = IVSHM_A_COUPLING,
+		.flags = GENL_UNS_ADMIN_PERM,
+		.doit = ivshm_nl_coupling_set,
+	},
+	{
 		.cmd = IVSHM_CMD_COUPLING_DEL,
 		.policy = ivshm_nl_coupling_name_policy,
 		.maxattr = IVSHM_A_COUPLING,

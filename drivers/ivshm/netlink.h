@@ -65,12 +65,14 @@ int ivshm_nl_dump_begin(struct netlink_callback *cb);
 extern const struct nla_policy ivshm_nl_port_get_policy[];
 extern const struct nla_policy ivshm_nl_coupling_new_policy[];
 extern const struct nla_policy ivshm_nl_coupling_name_policy[];
+extern const struct nla_policy ivshm_nl_coupling_set_policy[];
 extern const struct nla_policy ivshm_nl_addr_new_policy[];
 extern const struct nla_policy ivshm_nl_addr_del_policy[];
 
 int ivshm_nl_port_get(struct sk_buff *skb, struct genl_info *info);
 int ivshm_nl_port_dump(struct sk_buff *skb, struct netlink_callback *cb);
 int ivshm_nl_coupling_new(struct sk_buff *skb, struct genl_info *info);
+int ivshm_nl_coupling_set(struct sk_buff *skb, struct genl_info *info);
 int ivshm_nl_coupling_del(struct sk_buff *skb, struct genl_info *info);
 int ivshm_nl_coupling_get(struct sk_buff *skb, struct genl_info *info);
 int ivshm_nl_coupling_dump(struct sk_buff *skb, struct netlink_callback *cb);

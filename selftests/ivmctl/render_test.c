@@ -177,7 +177,7 @@ static int coupling_json(void)
 	output_begin(false);
 	print_json(&ctx, couplings);
 	return output_check("JSON of couplings",
-		"[{\"name\":\"lan0\",\"type\":\"dynamic\",\"state\":\"coupled\",\"threshold\":5,\"idle\":30,\"park_us\":1000,\"bypass\":true,\"strict\":false,\"match\":\"ip\",\"members\":[{\"name\":\"vnet0\",\"present\":true},{\"name\":\"vnet1\",\"present\":true},{\"name\":\"vnet10\",\"present\":false}],\"pairs\":[{\"src\":\"vnet0\",\"dst\":\"vnet1\",\"state\":\"coupled\",\"reason\":\"traffic\",\"frames\":12345,\"bytes\":1234500},{\"src\":\"vnet1\",\"dst\":\"vnet10\",\"state\":\"uplink\",\"reason\":\"not-running\",\"frames\":0,\"bytes\":0},{\"src\":\"vnet10\",\"dst\":\"vnet0\",\"state\":\"unknown-77\",\"reason\":\"unknown-1234\",\"frames\":1,\"bytes\":100}]},{\"name\":\"cross\",\"type\":\"static\",\"state\":\"waiting\",\"park_us\":0,\"members\":[{\"name\":\"vnet2\",\"present\":false},{\"name\":\"vnet3\",\"present\":false}]}]\n");
+		"[{\"name\":\"lan0\",\"type\":\"dynamic\",\"state\":\"coupled\",\"threshold\":5,\"idle\":30,\"park_us\":1000,\"bypass\":true,\"strict\":false,\"match\":\"ip\",\"members\":[{\"name\":\"vnet0\",\"present\":true,\"implicit\":false},{\"name\":\"vnet1\",\"present\":true,\"implicit\":false},{\"name\":\"vnet10\",\"present\":false,\"implicit\":false}],\"pairs\":[{\"src\":\"vnet0\",\"dst\":\"vnet1\",\"state\":\"coupled\",\"reason\":\"traffic\",\"frames\":12345,\"bytes\":1234500},{\"src\":\"vnet1\",\"dst\":\"vnet10\",\"state\":\"uplink\",\"reason\":\"not-running\",\"frames\":0,\"bytes\":0},{\"src\":\"vnet10\",\"dst\":\"vnet0\",\"state\":\"unknown-77\",\"reason\":\"unknown-1234\",\"frames\":1,\"bytes\":100}]},{\"name\":\"cross\",\"type\":\"static\",\"state\":\"waiting\",\"park_us\":0,\"members\":[{\"name\":\"vnet2\",\"present\":false,\"implicit\":false},{\"name\":\"vnet3\",\"present\":false,\"implicit\":false}]}]\n");
 }
 
 static void add_whole(json_t *list, struct nl_msg *msg)
@@ -262,10 +262,7 @@ static int address_text(void)
 		"52:54:00:00:0a:fa  vnet10  learned  0xfa0000  250 s  -\n"
 		"10.0.0.7           vnet2   config          -      -  52:54:00:00:0a:01\n"
 		"fd00::7            vnet2   config          -      -  52:54:00:00:0a:01\n"
-		"[{\"mac\":\"52:54:00:00:0a:09\",\"port\":\"vnet0\",\"configured\":false,\"ring\":\"0x90000\",\"age\":9},"
-		"{\"mac\":\"52:54:00:00:0a:fa\",\"port\":\"vnet10\",\"configured\":false,\"ring\":\"0xfa0000\",\"age\":250},"
-		"{\"ip\":\"10.0.0.7\",\"port\":\"vnet2\",\"configured\":true,\"lladdr\":\"52:54:00:00:0a:01\"},"
-		"{\"ip\":\"fd00::7\",\"port\":\"vnet2\",\"configured\":true,\"lladdr\":\"52:54:00:00:0a:01\"}]\n");
+		"[{\"mac\":\"52:54:00:00:0a:09\",\"port\":\"vnet0\",\"configured\":false,\"ring\":\"0x90000\",\"age\":9},{\"mac\":\"52:54:00:00:0a:fa\",\"port\":\"vnet10\",\"configured\":false,\"ring\":\"0xfa0000\",\"age\":250},{\"ip\":\"10.0.0.7\",\"port\":\"vnet2\",\"configured\":true,\"lladdr\":\"52:54:00:00:0a:01\"},{\"ip\":\"fd00::7\",\"port\":\"vnet2\",\"configured\":true,\"lladdr\":\"52:54:00:00:0a:01\"}]\n");
 }
 
 static void try_event(struct nl_msg *msg)

@@ -248,6 +248,15 @@ test_objects()
 	unloaded coupling add lan0 static vnet0 vnet1 strict yes
 	refuse 'unknown match "port", expected one of: mac, ip' coupling add lan0 dynamic vnet0 vnet1 match port
 	unloaded coupling add lan0 dynamic vnet0 vnet1 match ip
+	unloaded coupling add lan0 dynamic 'vnet*' 10.0.0.1 fd00::1 52:54:00:12:34:56 upper br0
+	refuse 'missing argument: the value of upper' coupling add lan0 dynamic upper
+	refuse 'missing argument: an option' coupling change lan0
+	refuse '"bypass" is no option that can be changed' coupling change lan0 bypass yes
+	refuse '"vnet0" is no option that can be changed' coupling change lan0 vnet0
+	refuse 'missing argument: the value of idle' coupling change lan0 idle
+	refuse 'disabled: expected yes or no' coupling change lan0 disabled maybe
+	unloaded coupling change lan0 idle never threshold 5 park-us 0 disabled no
+	unloaded coupling set lan0 disabled yes
 	unloaded
 	unloaded -j -p
 	unloaded -json
@@ -385,7 +394,7 @@ test_completion()
 	complete_to "port coupling address monitor help" ""
 	complete_to "coupling" c
 	complete_to "--json" --j
-	complete_to "show add del help" coupling ""
+	complete_to "threshold idle park-us disabled" coupling change lan0 ""
 	complete_to "vnet0 vnet1" port show ""
 	complete_to "vnet1" -s -n x p s vnet1
 	complete_to "lan0 cross" coupling del ""
@@ -393,7 +402,7 @@ test_completion()
 	complete_to "lan0 cross" coupling show ""
 	complete_to "" coupling add ""
 	complete_to "static dynamic" coupling add lan0 ""
-	complete_to "threshold idle park-us bypass strict match port vnet0 vnet1*" coupling add lan0 dynamic ""
+	complete_to "threshold idle park-us bypass strict match port upper vnet0 vnet1*" coupling add lan0 dynamic ""
 	complete_to "yes no" coupling add lan0 dynamic vnet0 vnet1 bypass ""
 	complete_to "" coupling add lan0 dynamic vnet0 vnet1 idle 3
 	complete_to "vnet0" address show port vnet0

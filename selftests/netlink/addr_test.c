@@ -158,7 +158,7 @@ TEST_F(addr, refusals)
 	struct found found = { 0 };
 	unsigned int nest, at, i;
 
-	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+	for (i = 0; i < ARRAY_SIZE(bad); i++) {
 		EXPECT_EQ(-EINVAL, addr_add(r, bad[i].type, bad[i].addr, "p0"))
 			TH_LOG("address %u", i);
 		EXPECT_STRNE("", r->answer.text);
@@ -212,6 +212,82 @@ TEST_F(addr, refusals)
 	ASSERT_EQ(0, addr_add(r, A(MAC), mac, "p0"));
 	EXPECT_EQ(-EEXIST, addr_add(r, A(MAC), mac, "p1"));
 	EXPECT_STRNE("", r->answer.text);
+}
+
+/* Rules instead of names, and changes: what is refused. */
+TEST_F(addr, couplings)
+{
+	static const struct {
+		int attr;
+		const char *value;
+		int len;
+	} bad[] = {
+		{ IVSHM_A_MEMBER_GLOB, "", 1 }, { IVSHM_A_MEMBER_GLOB, "a b", 4 },
+		{ IVSHM_A_MEMBER_UPPER, "", 1 }, { IVSHM_A_MEMBER_UPPER, "a/b", 4 },
+		{ IVSHM_A_MEMBER_MAC, "\1\0\x5e\0\0\1", 6 },
+		{ IVSHM_A_MEMBER_MAC, "\2\0\0\0\0", 5 },
+		{ IVSHM_A_MEMBER_IPV4, "\x7f\0\0\1", 4 }, { IVSHM_A_MEMBER_NAME, "tap0", 5 },
+		{ IVSHM_A_MEMBER_IPV6, "\xfe\x80\0\0\0\0\0\0\0\0\0\0\0\0\0\1", 16 },
+		{ IVSHM_A_MEMBER_PRESENT, "", 0 },
+	};
+	unsigned int nest, rules, rule, i, at;
+	struct request *r = &self->r;
+
+	for (i = 0; i < ARRAY_SIZE(bad); i++) {
+		nest = req_begin_named(r, IVSHM_CMD_COUPLING_NEW, "x");
+		nl_put_u32(r->msg, IVSHM_A_COUPLING_TYPE, DYNAMIC);
+		rules = nl_nest(r->msg, IVSHM_A_COUPLING_RULES);
+		rule = nl_nest(r->msg, IVSHM_A_COUPLING_MEMBER);
+		at = nl_put(r->msg, bad[i].attr, bad[i].value, bad[i].len);
+		nl_nest_end(r->msg, rule);
+		nl_nest_end(r->msg, rules);
+		nl_nest_end(r->msg, nest);
+		EXPECT_GT(0, req_talk(r, NULL, NULL))
+			TH_LOG("rule %u", i);
+		EXPECT_EQ(at, r->answer.offset)
+			TH_LOG("rule %u", i);
+		EXPECT_STRNE("", r->answer.text)
+			TH_LOG("rule %u", i);
+	}
+	EXPECT_EQ(0, req_nr_couplings(r));
+
+	/* What passes a gateway is to be written down. */
+	for (i = 0; i < 2; i++) {
+		nest = req_begin_named(r, IVSHM_CMD_COUPLING_NEW, "x");
+		nl_put_u32(r->msg, IVSHM_A_COUPLING_TYPE, DYNAMIC);
+		nl_put_u32(r->msg, IVSHM_A_COUPLING_MATCH, IVSHM_MATCH_IP);
+		rules = nl_nest(r->msg, IVSHM_A_COUPLING_RULES);
+		rule = nl_nest(r->msg, IVSHM_A_COUPLING_MEMBER);
+		nl_put_str(r->msg, i ? IVSHM_A_MEMBER_UPPER : IVSHM_A_MEMBER_GLOB, "p0");
+		nl_nest_end(r->msg, rule);
+		nl_nest_end(r->msg, rules);
+		nl_nest_end(r->msg, nest);
+		EXPECT_EQ(-EINVAL, req_talk(r, NULL, NULL));
+	}
+
+	/* A change of what there is not, of what cannot be, and of nothing. */
+	nest = req_begin_named(r, IVSHM_CMD_COUPLING_SET, "x");
+	nl_nest_end(r->msg, nest);
+	EXPECT_EQ(-ENOENT, req_talk(r, NULL, NULL));
+	ASSERT_EQ(0, req_add(r, "x", STATIC, "p", 2));
+	nest = req_begin_named(r, IVSHM_CMD_COUPLING_SET, "x");
+	at = nl_put_u32(r->msg, IVSHM_A_COUPLING_IDLE, 1);
+	nl_nest_end(r->msg, nest);
+	EXPECT_EQ(-EINVAL, req_talk(r, NULL, NULL));
+	EXPECT_EQ(at, r->answer.offset);
+	nest = req_begin_named(r, IVSHM_CMD_COUPLING_SET, "x");
+	at = nl_put_u8(r->msg, IVSHM_A_COUPLING_DISABLED, 2);
+	nl_nest_end(r->msg, nest);
+	EXPECT_EQ(-EINVAL, req_talk(r, NULL, NULL));
+	EXPECT_EQ(at, r->answer.offset);
+	nest = req_begin_named(r, IVSHM_CMD_COUPLING_SET, "x");
+	at = nl_put_u8(r->msg, IVSHM_A_COUPLING_BYPASS, 1);
+	nl_nest_end(r->msg, nest);
+	EXPECT_EQ(-EINVAL, req_talk(r, NULL, NULL));
+	EXPECT_EQ(at, r->answer.offset);
+	nest = req_begin_named(r, IVSHM_CMD_COUPLING_SET, "x");
+	nl_nest_end(r->msg, nest);
+	EXPECT_EQ(0, req_talk(r, NULL, NULL));
 }
 
 TEST_F(addr, many)

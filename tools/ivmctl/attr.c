@@ -46,6 +46,7 @@ static const struct value_name coupling_state_names[] = {
 	[IVSHM_COUPLING_READY]	 = { .name = "ready" },
 	[IVSHM_COUPLING_COUPLED] = { .name = "coupled" },
 	[IVSHM_COUPLING_GONE]	 = { .name = "gone" },
+	[IVSHM_COUPLING_DISABLED] = { .name = "disabled" },
 };
 
 const struct value_names coupling_states = VALUES(coupling_state);
@@ -173,7 +174,24 @@ const struct attr_set attrs_port = ATTRS(port);
 static const struct attr member_attrs[] = {
 	ATTR(IVSHM_A_MEMBER_NAME, AT_STRING, "name", "port"),
 	ATTR(IVSHM_A_MEMBER_PRESENT, AT_FLAG, "present", "present"),
+	ATTR(IVSHM_A_MEMBER_IMPLICIT, AT_FLAG, "implicit", "implicit"),
 };
+
+static const struct attr rule_attrs[] = {
+	ATTR(IVSHM_A_MEMBER_GLOB, AT_STRING, "glob", "pattern"),
+	ATTR(IVSHM_A_MEMBER_MAC, AT_MAC, "mac", "address"),
+	ATTR(IVSHM_A_MEMBER_IPV4, AT_IPV4, "ip", "address"),
+	ATTR(IVSHM_A_MEMBER_IPV6, AT_IPV6, "ip", "address"),
+	ATTR(IVSHM_A_MEMBER_UPPER, AT_STRING, "upper", "upper device"),
+};
+
+static const struct attr_set attrs_rule = ATTRS(rule);
+
+static const struct attr rules_attrs[] = {
+	ATTR(IVSHM_A_COUPLING_MEMBER, AT_NEST, "rule", "rule", .nest = &attrs_rule),
+};
+
+static const struct attr_set attrs_rules = ATTRS(rules);
 
 static const struct attr_set attrs_member = ATTRS(member);
 
@@ -211,6 +229,9 @@ static const struct attr coupling_attrs[] = {
 	ATTR(IVSHM_A_COUPLING_STRICT, AT_BOOL, "strict", "strict"),
 	ATTR(IVSHM_A_COUPLING_MATCH, AT_ENUM, "match", "match", .values = &matches),
 	ATTR(IVSHM_A_COUPLING_MEMBERS, AT_LIST, "members", "ports", .nest = &attrs_members),
+	/* Only asked for: the state tells. */
+	ATTR(IVSHM_A_COUPLING_DISABLED, AT_BOOL, "disabled", "disabled"),
+	ATTR(IVSHM_A_COUPLING_RULES, AT_LIST, "rules", "rules", .nest = &attrs_rules),
 	ATTR(IVSHM_A_COUPLING_PAIRS, AT_LIST, "pairs", "pairs", .nest = &attrs_pairs),
 	/* Events have just one. */
 	ATTR(IVSHM_A_COUPLING_PAIR, AT_NEST, "pair", "pair", .nest = &attrs_pair),

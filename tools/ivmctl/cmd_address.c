@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* ivmctl address */
-#include <arpa/inet.h>
 #include <linux/ivshm_netlink.h>
-#include <netinet/ether.h>
 #include <netlink/attr.h>
 #include <string.h>
 
@@ -66,47 +64,25 @@ static int address_show(struct ctx *ctx, int argc, char **argv)
 	return RC_OK;
 }
 
-/* An address as a request has it. */
-struct address {
-	int attr;
-	int len;
-	unsigned char bytes[16];
+/* By enum word_addr_kind. */
+static const int addr_attrs[] = {
+	[WORD_MAC] = IVSHM_A_ADDR_MAC,
+	[WORD_IPV4] = IVSHM_A_ADDR_IPV4,
+	[WORD_IPV6] = IVSHM_A_ADDR_IPV6,
 };
 
-static bool parse_mac(const char *word, unsigned char *mac)
+static int parse_address(const struct ctx *ctx, const char *word, struct word_addr *address)
 {
-	struct ether_addr ether;
-
-	/* It takes less than six bytes of two digits, but nobody writes that. */
-	if (strlen(word) != 17 || !ether_aton_r(word, &ether))
-		return false;
-	memcpy(mac, ether.ether_addr_octet, sizeof(ether.ether_addr_octet));
-	return true;
-}
-
-static int parse_address(const struct ctx *ctx, const char *word, struct address *address)
-{
-	if (inet_pton(AF_INET, word, address->bytes) == 1) {
-		address->attr = IVSHM_A_ADDR_IPV4;
-		address->len = 4;
-	} else if (inet_pton(AF_INET6, word, address->bytes) == 1) {
-		address->attr = IVSHM_A_ADDR_IPV6;
-		address->len = 16;
-	} else if (parse_mac(word, address->bytes)) {
-		address->attr = IVSHM_A_ADDR_MAC;
-		address->len = 6;
-	} else {
-		return usage(ctx, "\"%s\" is no MAC, IPv4 or IPv6 address", word);
-	}
-	return 0;
+	if (word_addr(word, address))
+		return 0;
+	return usage(ctx, "\"%s\" is no MAC, IPv4 or IPv6 address", word);
 }
 
 static int address_add(struct ctx *ctx, int argc, char **argv)
 {
 	static const char *const keywords[] = { "port", "lladdr", NULL };
 	const char *port = NULL, *lladdr = NULL, **value;
-	struct address address;
-	unsigned char mac[6];
+	struct word_addr address, mac;
 	struct nlattr *nest;
 	struct nl_msg *msg;
 	struct ivnl *nl;
@@ -133,7 +109,7 @@ static int address_add(struct ctx *ctx, int argc, char **argv)
 		return usage_missing(ctx, "port NAME");
 	if (word_name(ctx, "NAME", port))
 		return RC_USAGE;
-	if (lladdr && !parse_mac(lladdr, mac))
+	if (lladdr && (!word_addr(lladdr, &mac) || mac.kind != WORD_MAC))
 		return usage(ctx, "\"%s\" is no MAC address", lladdr);
 
 	nl = ivnl_get(ctx);
@@ -141,23 +117,23 @@ static int address_add(struct ctx *ctx, int argc, char **argv)
 		return RC_REFUSED;
 	msg = ivnl_msg_new(nl, IVSHM_CMD_ADDR_NEW, NLM_F_ACK);
 	nest = ivnl_nest(msg, IVSHM_A_ADDR);
-	full = !nest || nla_put(msg, address.attr, address.len, address.bytes) ||
+	full = !nest || nla_put(msg, addr_attrs[address.kind], address.len, address.bytes) ||
 	       nla_put_string(msg, IVSHM_A_ADDR_PORT, port) ||
-	       (lladdr && nla_put(msg, IVSHM_A_ADDR_LLADDR, sizeof(mac), mac)) ||
+	       (lladdr && nla_put(msg, IVSHM_A_ADDR_LLADDR, mac.len, mac.bytes)) ||
 	       nla_nest_end(msg, nest);
 	snprintf(what, sizeof(what), "cannot add address %s", argv[0]);
 	return ivnl_request(ctx, nl, msg, full, NULL, what);
 }
 
 static int del_one(const struct ctx *ctx, const struct ivnl *nl, const char *word,
-		   const struct address *address)
+		   const struct word_addr *address)
 {
 	struct nl_msg *msg = ivnl_msg_new(nl, IVSHM_CMD_ADDR_DEL, NLM_F_ACK);
 	struct nlattr *nest = ivnl_nest(msg, IVSHM_A_ADDR);
 	char what[128];
 	bool full;
 
-	full = !nest || nla_put(msg, address->attr, address->len, address->bytes) ||
+	full = !nest || nla_put(msg, addr_attrs[address->kind], address->len, address->bytes) ||
 	       nla_nest_end(msg, nest);
 	snprintf(what, sizeof(what), "cannot delete address %s", word);
 	return ivnl_request(ctx, nl, msg, full, NULL, what);
@@ -166,7 +142,7 @@ static int del_one(const struct ctx *ctx, const struct ivnl *nl, const char *wor
 /* All of them, even if one cannot be deleted. */
 static int address_del(struct ctx *ctx, int argc, char **argv)
 {
-	struct address address;
+	struct word_addr address;
 	int rc = RC_OK, i;
 	struct ivnl *nl;
 

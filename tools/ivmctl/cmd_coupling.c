@@ -16,6 +16,7 @@ enum option {
 	OPT_STRICT,
 	OPT_MATCH,
 	OPT_PORT,
+	OPT_UPPER,
 };
 
 /* Written out in full, so that they do not take names away from ports. */
@@ -27,7 +28,16 @@ static const char *const options[] = {
 	[OPT_STRICT] = "strict",
 	[OPT_MATCH] = "match",
 	[OPT_PORT] = "port",
+	[OPT_UPPER] = "upper",
 	NULL
+};
+
+/* What makes a port a member: an attribute and its value. */
+struct rule {
+	int attr;
+	int len;
+	const void *value;
+	struct word_addr addr;
 };
 
 /**
@@ -38,6 +48,8 @@ static const char *const options[] = {
  * @value:   by enum option
  * @members: words that name ports
  * @nr:      number of @members
+ * @rules:   what other ports are to fit
+ * @nr_rules: number of @rules
  */
 struct request {
 	const char *name;
@@ -46,6 +58,8 @@ struct request {
 	uint32_t value[OPT_PORT];
 	char **members;
 	int nr;
+	struct rule rules[IVSHM_MEMBERS_MAX];
+	int nr_rules;
 };
 
 static int parse_type(const struct ctx *ctx, const char *word, uint32_t *type)
@@ -151,15 +165,59 @@ static int check_member(const struct ctx *ctx, const char *word)
 	return 0;
 }
 
+static int add_rule(const struct ctx *ctx, struct request *req, int attr, const char *word)
+{
+	struct rule *rule = &req->rules[req->nr_rules];
+
+	if (req->nr_rules == ARRAY_SIZE(req->rules))
+		return usage(ctx, "more than %d rules", IVSHM_MEMBERS_MAX);
+	rule->attr = attr;
+	rule->value = word;
+	rule->len = (int)strlen(word) + 1;
+	req->nr_rules++;
+	return 0;
+}
+
+/* A word that is a pattern or an address. */
+static bool is_rule(const char *word, struct word_addr *addr)
+{
+	return strpbrk(word, "*?[") || word_addr(word, addr);
+}
+
+static int add_fit(const struct ctx *ctx, struct request *req, const char *word)
+{
+	static const int attrs[] = {
+		[WORD_MAC] = IVSHM_A_MEMBER_MAC,
+		[WORD_IPV4] = IVSHM_A_MEMBER_IPV4,
+		[WORD_IPV6] = IVSHM_A_MEMBER_IPV6,
+	};
+	struct rule *rule = &req->rules[req->nr_rules];
+
+	if (add_rule(ctx, req, IVSHM_A_MEMBER_GLOB, word))
+		return RC_USAGE;
+	if (word_addr(word, &rule->addr)) {
+		rule->attr = attrs[rule->addr.kind];
+		rule->value = rule->addr.bytes;
+		rule->len = rule->addr.len;
+	}
+	return 0;
+}
+
 /* Members are moved to the front of @argv. */
 static int parse_rest(const struct ctx *ctx, struct request *req, int argc,
 		      char **argv)
 {
+	struct word_addr addr;
 	int i, option;
 
 	req->members = argv;
 	for (i = 0; i < argc; i++) {
 		option = option_of(argv[i]);
+		if (option < 0 && is_rule(argv[i], &addr)) {
+			if (add_fit(ctx, req, argv[i]))
+				return RC_USAGE;
+			continue;
+		}
 		if (option < 0) {
 			if (check_member(ctx, argv[i]))
 				return RC_USAGE;
@@ -169,12 +227,17 @@ static int parse_rest(const struct ctx *ctx, struct request *req, int argc,
 		if (++i == argc)
 			return usage(ctx, "missing argument: the value of %s",
 				     options[option]);
-		if (option == OPT_PORT)
+		if (option == OPT_PORT) {
 			req->members[req->nr++] = argv[i];
-		else if (parse_option(ctx, req, (unsigned int)option, argv[i]))
+		} else if (option == OPT_UPPER) {
+			if (word_name(ctx, "DEVICE", argv[i]) ||
+			    add_rule(ctx, req, IVSHM_A_MEMBER_UPPER, argv[i]))
+				return RC_USAGE;
+		} else if (parse_option(ctx, req, (unsigned int)option, argv[i])) {
 			return RC_USAGE;
+		}
 	}
-	if (req->nr < 2)
+	if (req->nr < 2 && !req->nr_rules)
 		return usage_missing(ctx, req->nr ? "a second PORT" : "PORT");
 	return 0;
 }
@@ -197,7 +260,24 @@ static bool put_members(struct nl_msg *msg, const struct request *req)
 	return full || nla_nest_end(msg, members);
 }
 
-static bool put_coupling(struct nl_msg *msg, const struct request *req)
+static bool put_rules(struct nl_msg *msg, const struct request *req)
+{
+	struct nlattr *rules = ivnl_nest(msg, IVSHM_A_COUPLING_RULES);
+	bool full = !rules;
+	int i;
+
+	for (i = 0; i < req->nr_rules && !full; i++) {
+		struct nlattr *rule = ivnl_nest(msg, IVSHM_A_COUPLING_MEMBER);
+
+		full = !rule || nla_put(msg, req->rules[i].attr, req->rules[i].len,
+					req->rules[i].value);
+		if (!full)
+			nla_nest_end(msg, rule);
+	}
+	return full || nla_nest_end(msg, rules);
+}
+
+static bool put_options(struct nl_msg *msg, const struct request *req)
 {
 	static const int attrs[] = {
 		[OPT_THRESHOLD] = IVSHM_A_COUPLING_THRESHOLD,
@@ -205,13 +285,9 @@ static bool put_coupling(struct nl_msg *msg, const struct request *req)
 		[OPT_PARK_US] = IVSHM_A_COUPLING_PARK_US,
 		[OPT_MATCH] = IVSHM_A_COUPLING_MATCH,
 	};
-	struct nlattr *nest = ivnl_nest(msg, IVSHM_A_COUPLING);
-	bool full = !nest;
+	bool full = false;
 	unsigned int i;
 
-	full = full || nla_put_string(msg, IVSHM_A_COUPLING_NAME, req->name);
-	full = full || nla_put_u32(msg, IVSHM_A_COUPLING_TYPE, req->type);
-	full = full || put_members(msg, req);
 	for (i = 0; i < ARRAY_SIZE(attrs); i++)
 		if (attrs[i] && req->given & 1U << i)
 			full = full || nla_put_u32(msg, attrs[i], req->value[i]);
@@ -221,6 +297,21 @@ static bool put_coupling(struct nl_msg *msg, const struct request *req)
 	if (req->given & 1U << OPT_STRICT)
 		full = full || nla_put_u8(msg, IVSHM_A_COUPLING_STRICT,
 					  (uint8_t)req->value[OPT_STRICT]);
+	return full;
+}
+
+static bool put_coupling(struct nl_msg *msg, const struct request *req)
+{
+	struct nlattr *nest = ivnl_nest(msg, IVSHM_A_COUPLING);
+	bool full = !nest;
+
+	full = full || nla_put_string(msg, IVSHM_A_COUPLING_NAME, req->name);
+	full = full || nla_put_u32(msg, IVSHM_A_COUPLING_TYPE, req->type);
+	if (req->nr)
+		full = full || put_members(msg, req);
+	if (req->nr_rules)
+		full = full || put_rules(msg, req);
+	full = full || put_options(msg, req);
 	return full || nla_nest_end(msg, nest);
 }
 
@@ -249,6 +340,51 @@ static int coupling_add(struct ctx *ctx, int argc, char **argv)
 	msg = ivnl_msg_new(nl, IVSHM_CMD_COUPLING_NEW, NLM_F_ACK);
 	full = put_coupling(msg, &req);
 	snprintf(what, sizeof(what), "cannot add coupling %s", req.name);
+	return ivnl_request(ctx, nl, msg, full, NULL, what);
+}
+
+static int coupling_change(struct ctx *ctx, int argc, char **argv)
+{
+	struct request req = { 0 };
+	uint32_t disabled = 2;	/* as it is */
+	struct nlattr *nest;
+	struct nl_msg *msg;
+	struct ivnl *nl;
+	char what[128];
+	bool full, off;
+	int i, option;
+
+	if (!argc)
+		return usage_missing(ctx, "NAME");
+	req.name = argv[0];
+	if (word_name(ctx, "NAME", req.name))
+		return RC_USAGE;
+	if (argc == 1)
+		return usage_missing(ctx, "an option");
+	for (i = 1; i < argc; i += 2) {
+		option = option_of(argv[i]);
+		off = !strcmp(argv[i], "disabled");
+		if (!off && (option < 0 || option > OPT_PARK_US))
+			return usage(ctx, "\"%s\" is no option that can be changed", argv[i]);
+		if (i + 1 == argc)
+			return usage(ctx, "missing argument: the value of %s", argv[i]);
+		if (off && parse_bool(ctx, argv[i], argv[i + 1], &disabled))
+			return RC_USAGE;
+		if (!off && parse_option(ctx, &req, (unsigned int)option, argv[i + 1]))
+			return RC_USAGE;
+	}
+
+	nl = ivnl_get(ctx);
+	if (!nl)
+		return RC_REFUSED;
+	msg = ivnl_msg_new(nl, IVSHM_CMD_COUPLING_SET, NLM_F_ACK);
+	nest = ivnl_nest(msg, IVSHM_A_COUPLING);
+	full = !nest || nla_put_string(msg, IVSHM_A_COUPLING_NAME, req.name) ||
+	       put_options(msg, &req) ||
+	       (disabled < 2 &&
+		nla_put_u8(msg, IVSHM_A_COUPLING_DISABLED, (uint8_t)disabled)) ||
+	       nla_nest_end(msg, nest);
+	snprintf(what, sizeof(what), "cannot change coupling %s", req.name);
 	return ivnl_request(ctx, nl, msg, full, NULL, what);
 }
 
@@ -311,9 +447,12 @@ static int coupling_show(struct ctx *ctx, int argc, char **argv)
 
 static const struct verb coupling_verbs[] = {
 	{ "show", "list", "[NAME]", "show one coupling or all", coupling_show },
-	{ "add", "new", "NAME static|dynamic PORT PORT... [OPTION VALUE]...",
+	{ "add", "new", "NAME static|dynamic PORT|RULE... [OPTION VALUE]...",
 	  "join ports, whose VMs need not run yet", coupling_add },
 	{ "del", "delete", "NAME...", "dissolve couplings", coupling_del },
+	{ "change", "set", "NAME [OPTION VALUE]... [disabled yes|no]",
+	  "change threshold, idle and park-us, or switch it off, while frames flow",
+	  coupling_change },
 	{ .name = NULL }
 };
 
@@ -332,5 +471,9 @@ const struct object object_coupling = {
 	"  bypass yes|no  do not ask the bridge's rules (no), dynamic only\n"
 	"  strict yes|no  only from addresses configured for the port (no)\n"
 	"  match mac|ip   which address says whom a frame is for (mac), dynamic only\n"
-	"  port NAME      a port, also one whose name is that of an option\n",
+	"  port NAME      a port, also one whose name is that of an option\n"
+	"Rules, for ports that need not be named:\n"
+	"  'vnet*'        a pattern for their names\n"
+	"  ADDRESS        the port that this MAC or IP address is configured for\n"
+	"  upper DEVICE   all on that Linux bridge, or on that lower device of macvtaps\n",
 };

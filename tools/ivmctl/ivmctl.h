@@ -146,4 +146,25 @@ int word_name(const struct ctx *ctx, const char *what, const char *word);
 int word_u32(const struct ctx *ctx, const char *what, const char *unit,
 	     const char *word, uint32_t *value);
 
+enum word_addr_kind {
+	WORD_MAC,
+	WORD_IPV4,
+	WORD_IPV6,
+};
+
+/**
+ * struct word_addr - a MAC or IP address
+ * @kind:  enum word_addr_kind
+ * @len:   of @bytes
+ * @bytes: in network order
+ */
+struct word_addr {
+	enum word_addr_kind kind;
+	int len;
+	unsigned char bytes[16];
+};
+
+/* Whether @word is an address. */
+bool word_addr(const char *word, struct word_addr *addr);
+
 #endif /* _IVMCTL_H */

@@ -167,7 +167,25 @@ static void print_members(const struct ctx *ctx, const json_t *coupling)
 		print_color(ctx, COLOR_NAME, json_str(member, "name"));
 		if (!json_is_true(json_object_get(member, "present")))
 			print_color(ctx, COLOR_WAIT, " (absent)");
+		else if (json_is_true(json_object_get(member, "implicit")))
+			fputs(" (rule)", ctx->out);
 	}
+}
+
+static void print_rules(const struct ctx *ctx, const json_t *rules)
+{
+	static const char *const keys[] = { "glob", "mac", "ip", "upper" };
+	size_t i, j;
+	json_t *rule;
+
+	json_array_foreach(rules, i, rule) {
+		fputs(i ? ", " : "    rules ", ctx->out);
+		for (j = 0; j < ARRAY_SIZE(keys); j++)
+			if (json_object_get(rule, keys[j]))
+				fprintf(ctx->out, "%s %s", keys[j], json_str(rule, keys[j]));
+	}
+	if (json_array_size(rules))
+		fputc('\n', ctx->out);
 }
 
 void show_couplings(const struct ctx *ctx, const json_t *couplings)
@@ -184,9 +202,12 @@ void show_couplings(const struct ctx *ctx, const json_t *couplings)
 			    json_str(coupling, "state"));
 		fputc('\n', ctx->out);
 		show_options(ctx, coupling);
-		fputs("    members ", ctx->out);
-		print_members(ctx, coupling);
-		fputc('\n', ctx->out);
+		print_rules(ctx, json_object_get(coupling, "rules"));
+		if (json_array_size(json_object_get(coupling, "members"))) {
+			fputs("    members ", ctx->out);
+			print_members(ctx, coupling);
+			fputc('\n', ctx->out);
+		}
 		show_pairs(ctx, json_object_get(coupling, "pairs"));
 	}
 }

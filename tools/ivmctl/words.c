@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /* What the user typed, and telling the user what is wrong with it. */
+#include <arpa/inet.h>
 #include <ctype.h>
+#include <netinet/ether.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -197,4 +199,27 @@ int word_u32(const struct ctx *ctx, const char *what, const char *unit,
 		return usage(ctx, "%s: %s %s is out of range", what, word, unit);
 	*value = (uint32_t)n;
 	return 0;
+}
+
+bool word_addr(const char *word, struct word_addr *addr)
+{
+	struct ether_addr ether;
+
+	if (inet_pton(AF_INET, word, addr->bytes) == 1) {
+		addr->kind = WORD_IPV4;
+		addr->len = 4;
+		return true;
+	}
+	if (inet_pton(AF_INET6, word, addr->bytes) == 1) {
+		addr->kind = WORD_IPV6;
+		addr->len = 16;
+		return true;
+	}
+	/* It takes less than six bytes of two digits, but nobody writes that. */
+	if (strlen(word) != 17 || !ether_aton_r(word, &ether))
+		return false;
+	memcpy(addr->bytes, ether.ether_addr_octet, sizeof(ether.ether_addr_octet));
+	addr->kind = WORD_MAC;
+	addr->len = 6;
+	return true;
 }

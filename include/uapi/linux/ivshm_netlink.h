@@ -24,15 +24,25 @@
  *   -ENODEV  no such port
  *
  * IVSHM_CMD_COUPLING_NEW
- *   in:  IVSHM_A_COUPLING { NAME, TYPE, MEMBERS, [THRESHOLD], [IDLE],
- *                           [PARK_US], [BYPASS], [STRICT], [MATCH] }
+ *   in:  IVSHM_A_COUPLING { NAME, TYPE, MEMBERS or RULES or both,
+ *                           [THRESHOLD], [IDLE], [PARK_US], [BYPASS], [STRICT], [MATCH] }
  *   Ports named as members need not exist: the coupling engages as soon as
- *   the VMs start.  A port belongs to one coupling at most.
+ *   the VMs start.  A rule is a MEMBER with exactly one of GLOB, MAC, IPV4, IPV6
+ *   and UPPER: whatever port fits one of them is a member as long as it does, and
+ *   while there is a place.  A port belongs to one coupling at most: to the one
+ *   that names it, or else to the oldest whose rule it fits.
  *   -EEXIST  a coupling of that name exists
- *   -EBUSY   a member belongs to another coupling
- *   -EINVAL  a member is named twice, there are fewer than two members, a
- *            value is out of range, or an option does not fit the type
+ *   -EBUSY   a member is named by another coupling
+ *   -EINVAL  a member is named twice, there are fewer than two members and no
+ *            rule, a value is out of range, or an option does not fit the type
  *   -E2BIG   more than IVSHM_MEMBERS_MAX members
+ *
+ * IVSHM_CMD_COUPLING_SET
+ *   in:  IVSHM_A_COUPLING { NAME, [THRESHOLD], [IDLE], [PARK_US], [DISABLED] }
+ *   Changes what is given, while frames flow.  A coupling that is disabled
+ *   keeps its name, its members' names and its options, but has no members.
+ *   -ENOENT  no such coupling
+ *   -EINVAL  a value is out of range, or an option does not fit the type
  *
  * IVSHM_CMD_COUPLING_DEL
  *   in:  IVSHM_A_COUPLING { NAME }
@@ -107,6 +117,7 @@ enum ivshm_cmd {
 	IVSHM_CMD_ADDR_GET,
 	IVSHM_CMD_ADDR_NEW,
 	IVSHM_CMD_ADDR_DEL,
+	IVSHM_CMD_COUPLING_SET,
 
 	__IVSHM_CMD_MAX,
 	IVSHM_CMD_MAX = __IVSHM_CMD_MAX - 1
@@ -171,6 +182,8 @@ enum ivshm_attr_coupling {
 	 */
 	IVSHM_A_COUPLING_STRICT,
 	IVSHM_A_COUPLING_MATCH,		/* u32, enum ivshm_match, dynamic only */
+	IVSHM_A_COUPLING_RULES,		/* nest of IVSHM_A_COUPLING_MEMBER */
+	IVSHM_A_COUPLING_DISABLED,	/* u8, 1: as if it were not there; only to be set */
 
 	__IVSHM_A_COUPLING_MAX,
 	IVSHM_A_COUPLING_MAX = __IVSHM_A_COUPLING_MAX - 1
@@ -197,12 +210,27 @@ enum ivshm_coupling_state {
 	IVSHM_COUPLING_READY,		/* two or more are running, no pair goes direct */
 	IVSHM_COUPLING_COUPLED,		/* at least one pair goes direct */
 	IVSHM_COUPLING_GONE,		/* only in events */
+	IVSHM_COUPLING_DISABLED,	/* switched off by the administrator */
 };
 
 enum ivshm_attr_member {
 	IVSHM_A_MEMBER_UNSPEC,
 	IVSHM_A_MEMBER_NAME,		/* string, the interface */
 	IVSHM_A_MEMBER_PRESENT,		/* flag, the port exists and runs */
+	IVSHM_A_MEMBER_GLOB,		/* string, interfaces whose names match: * ? [a-z] */
+	/*
+	 * binary, 6, 4 and 16 bytes, the interface that the address is configured
+	 * for; or a macvtap with that MAC address
+	 */
+	IVSHM_A_MEMBER_MAC,
+	IVSHM_A_MEMBER_IPV4,
+	IVSHM_A_MEMBER_IPV6,
+	/*
+	 * string, all that have this upper device: a Linux bridge, or the lower
+	 * device of macvtaps in bridge mode
+	 */
+	IVSHM_A_MEMBER_UPPER,
+	IVSHM_A_MEMBER_IMPLICIT,	/* flag, not named: it fits a rule */
 
 	__IVSHM_A_MEMBER_MAX,
 	IVSHM_A_MEMBER_MAX = __IVSHM_A_MEMBER_MAX - 1
@@ -262,12 +290,13 @@ enum ivshm_attr_addr {
 	IVSHM_A_ADDR_UNSPEC,
 	IVSHM_A_ADDR_MAC,		/* binary, 6 bytes */
 	IVSHM_A_ADDR_PORT,		/* string */
-	IVSHM_A_ADDR_AGE,		/* u32, seconds since last seen as a source, absent if never */
+	/* u32, seconds since last seen as a source, absent if the port does not run */
+	IVSHM_A_ADDR_AGE,
 	IVSHM_A_ADDR_PAD,
 	IVSHM_A_ADDR_IPV4,		/* binary, 4 bytes */
 	IVSHM_A_ADDR_IPV6,		/* binary, 16 bytes */
 	IVSHM_A_ADDR_CONFIGURED,	/* flag, not learned */
-	IVSHM_A_ADDR_LLADDR,		/* binary, 6 bytes, the MAC address that an IP address is at */
+	IVSHM_A_ADDR_LLADDR,		/* binary, 6 bytes, where an IP address is */
 	/* u64, guest-physical address of the port's receive ring, absent if it does not run */
 	IVSHM_A_ADDR_RING,
 
@@ -314,7 +343,7 @@ enum ivshm_attr_stat {
 	IVSHM_A_STAT_SEGMENTED,		/* frames segmented or checksummed in software */
 	IVSHM_A_STAT_COPIED_BYTES,	/* payload bytes copied on the direct path */
 	IVSHM_A_STAT_SKBS,		/* socket buffers allocated on the direct path */
-	IVSHM_A_STAT_DROP_SPOOFED,	/* strict coupling, source address not configured for the port */
+	IVSHM_A_STAT_DROP_SPOOFED,	/* strict coupling, not from an address of the port */
 
 	__IVSHM_A_STAT_MAX,
 	IVSHM_A_STAT_MAX = __IVSHM_A_STAT_MAX - 1
