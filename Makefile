@@ -14,6 +14,8 @@ sysconfdir	?= /etc
 udevdir	?= $(prefix)/lib/udev/rules.d
 modulesloaddir	?= $(prefix)/lib/modules-load.d
 apparmordir	?= $(sysconfdir)/apparmor.d
+unitdir		?= $(prefix)/lib/systemd/system
+docdir		?= $(prefix)/share/doc/ivshm
 INSTALL	?= install
 
 all: modules tools
@@ -25,7 +27,8 @@ help:
 	@echo '                 ($(KDIR))'
 	@echo '  tools          tools/ivmctl/ivmctl'
 	@echo '  install        both, the manual, and install-host; DESTDIR= is honoured'
-	@echo '  install-host   rules of the host: udev, modules-load, AppArmor for libvirt'
+	@echo '  install-host   rules of the host: udev, modules-load, AppArmor for libvirt, and'
+	@echo '                 the service that applies /etc/ivshm/couplings.d'
 	@echo '  uninstall      remove what install put there'
 	@echo '  clean          remove what was built here'
 	@echo '  deps           install the Debian packages that are missing (as root)'
@@ -70,6 +73,12 @@ install-host:
 	$(INSTALL) -D -m 0644 $(TOP)/tools/host/modules-load.conf $(DESTDIR)$(modulesloaddir)/ivshm.conf
 	$(INSTALL) -D -m 0644 $(TOP)/tools/host/apparmor \
 		$(DESTDIR)$(apparmordir)/abstractions/libvirt-qemu.d/ivshm
+	$(INSTALL) -d $(DESTDIR)$(sysconfdir)/ivshm/couplings.d $(DESTDIR)$(unitdir)
+	$(INSTALL) -D -m 0644 $(TOP)/tools/host/couplings.conf.example \
+		$(DESTDIR)$(docdir)/couplings.conf.example
+	sed 's|/usr/sbin/|$(prefix)/sbin/|; s|/etc/|$(sysconfdir)/|' \
+		$(TOP)/tools/host/ivshm-couplings.service >$(DESTDIR)$(unitdir)/ivshm-couplings.service
+	chmod 0644 $(DESTDIR)$(unitdir)/ivshm-couplings.service
 	@# A file of the administrator's: not in a package.
 	$(if $(DESTDIR),,$(TOP)/tools/host/apparmor-local add $(apparmordir))
 
@@ -78,7 +87,12 @@ install-host:
 uninstall:
 	$(if $(DESTDIR),,$(TOP)/tools/host/apparmor-local remove $(apparmordir))
 	rm -f $(DESTDIR)$(udevdir)/60-ivshm.rules $(DESTDIR)$(modulesloaddir)/ivshm.conf \
-		$(DESTDIR)$(apparmordir)/abstractions/libvirt-qemu.d/ivshm
+		$(DESTDIR)$(apparmordir)/abstractions/libvirt-qemu.d/ivshm \
+		$(DESTDIR)$(unitdir)/ivshm-couplings.service $(DESTDIR)$(docdir)/couplings.conf.example
+	@# What the administrator wrote stays.
+	for dir in $(sysconfdir)/ivshm/couplings.d $(sysconfdir)/ivshm $(docdir); do \
+		[ ! -d $(DESTDIR)$$dir ] || rmdir --ignore-fail-on-non-empty $(DESTDIR)$$dir; \
+	done
 	$(MAKE) -C $(TOP)/tools/ivmctl uninstall DESTDIR=$(DESTDIR) prefix=$(prefix)
 	for dir in $(DESTDIR)/lib/modules/*/extra $(DESTDIR)/lib/modules/*/updates; do \
 		[ -d $$dir/drivers/ivshm ] || continue; \

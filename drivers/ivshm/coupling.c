@@ -474,6 +474,8 @@ coupling_alloc(struct net *net, const struct ivshm_coupling_config *cfg)
 	coupling->match = IVSHM_MATCH_MAC;
 	if (cfg->given & BIT(IVSHM_A_COUPLING_MATCH))
 		coupling->match = cfg->match;
+	if (cfg->given & BIT(IVSHM_A_COUPLING_DISABLED))
+		coupling->disabled = cfg->disabled;
 	return coupling;
 
 free:
@@ -501,11 +503,11 @@ int ivshm_coupling_new(struct net *net, const struct ivshm_coupling_config *cfg,
 	coupling->id = ++coupling_last_id;
 	list_add_tail(&coupling->list, &ivshm_couplings);
 	spin_lock(&coupling->lock);
-	coupling_set_state(coupling, IVSHM_COUPLING_WAITING, IVSHM_REASON_CONFIG);
+	coupling_follow(coupling, IVSHM_REASON_CONFIG);
 	spin_unlock(&coupling->lock);
 
 	ivshm_coupling_look(net, NULL);
-	WRITE_ONCE(coupling->live, true);
+	WRITE_ONCE(coupling->live, !coupling->disabled);
 	coupling_kick(coupling);
 	return 0;
 }

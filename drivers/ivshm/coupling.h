@@ -185,7 +185,7 @@ struct ivshm_coupling_place {
  * @bypass:	only for dynamic couplings, as threshold and idle
  * @strict:	see struct ivshm_coupling
  * @match:	only for dynamic couplings
- * @disabled:	only for ivshm_coupling_set()
+ * @disabled:	see struct ivshm_coupling
  * @given:	BIT(IVSHM_A_COUPLING_x) of the options that are set here; the
  *		others get their defaults
  * @nr:		members

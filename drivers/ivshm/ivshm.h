@@ -24,12 +24,14 @@
  *   plain runs) or uses the tap (tx_rest.c, uplink.c, uplink_send.c).  Frames
  *   that must wait are parked (park.c), or left with the receiver in kernel
  *   buffers (bounce.c).
+ * - Regions (region.h) have nothing to do with any of this.
  *
  * Lock order, outermost first:
  *   ivshm_qp.mutex        ioctls of one open file
  *   RTNL
  *   ivshm_mutex           ports, couplings, membership
  *   mmap_lock             (faults by a worker, which holds none of the above)
+ *   a region's page lock  (a fault into a region)
  *   ivshm_gmem read side  of one mirror, or of two (ivshm_gmem_read_lock2)
  *   ivshm_qp.rx_lock      the receive ring
  *   ivshm_qp.wait_lock    waiters for buffers; taken in eventfd wake-ups

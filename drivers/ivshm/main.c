@@ -10,6 +10,7 @@
 #include "netlink.h"
 #include "port.h"
 #include "port_vhost.h"
+#include "region.h"
 
 #define CREATE_TRACE_POINTS
 #include "trace.h"
@@ -30,9 +31,12 @@ static int __init ivshm_init(void)
 	err = ivshm_port_init();
 	if (err)
 		goto coupling;
-	err = ivshm_nl_init();
+	err = ivshm_region_init();
 	if (err)
 		goto port;
+	err = ivshm_nl_init();
+	if (err)
+		goto region;
 	/* Last: from here on it is in use. */
 	err = ivshm_net_init();
 	if (err)
@@ -42,6 +46,8 @@ static int __init ivshm_init(void)
 
 netlink:
 	ivshm_nl_exit();
+region:
+	ivshm_region_exit();
 port:
 	ivshm_port_exit();
 coupling:
@@ -55,6 +61,7 @@ static void __exit ivshm_exit(void)
 {
 	ivshm_net_exit();
 	ivshm_nl_exit();
+	ivshm_region_exit();
 	ivshm_coupling_exit();
 	ivshm_port_exit();
 	ivshm_addr_exit();

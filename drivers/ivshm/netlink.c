@@ -69,6 +69,32 @@ static const struct genl_ops nl_ops[] = {
 		.flags = GENL_UNS_ADMIN_PERM,
 		.doit = ivshm_nl_addr_del,
 	},
+	/* Who may change regions is asked in nl_region.c, for a text. */
+	{
+		.cmd = IVSHM_CMD_REGION_NEW,
+		.policy = ivshm_nl_region_new_policy,
+		.maxattr = IVSHM_A_REGION,
+		.doit = ivshm_nl_region_new,
+	},
+	{
+		.cmd = IVSHM_CMD_REGION_SET,
+		.policy = ivshm_nl_region_set_policy,
+		.maxattr = IVSHM_A_REGION,
+		.doit = ivshm_nl_region_set,
+	},
+	{
+		.cmd = IVSHM_CMD_REGION_DEL,
+		.policy = ivshm_nl_region_del_policy,
+		.maxattr = IVSHM_A_REGION,
+		.doit = ivshm_nl_region_del,
+	},
+	{
+		.cmd = IVSHM_CMD_REGION_GET,
+		.policy = ivshm_nl_region_get_policy,
+		.maxattr = IVSHM_A_REGION,
+		.doit = ivshm_nl_region_get,
+		.dumpit = ivshm_nl_region_dump,
+	},
 };
 
 struct genl_family ivshm_nl_family __ro_after_init = {

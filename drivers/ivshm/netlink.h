@@ -16,6 +16,7 @@
 struct ivshm_coupling;
 struct ivshm_member;
 struct ivshm_port;
+struct ivshm_region;
 
 /* Tell the listeners. Any context, a reference to the object or RCU. */
 void ivshm_nl_port_event(const struct ivshm_port *port,
@@ -32,6 +33,10 @@ void ivshm_nl_pair_event(const struct ivshm_coupling *coupling,
 			 enum ivshm_pair_state old_state,
 			 enum ivshm_pair_state new_state,
 			 enum ivshm_reason reason);
+/* Under ivshm_region_mutex. */
+void ivshm_nl_region_event(const struct ivshm_region *region,
+			   enum ivshm_region_state old_state,
+			   enum ivshm_region_state new_state);
 
 int ivshm_nl_init(void);
 void ivshm_nl_exit(void);
@@ -68,6 +73,10 @@ extern const struct nla_policy ivshm_nl_coupling_name_policy[];
 extern const struct nla_policy ivshm_nl_coupling_set_policy[];
 extern const struct nla_policy ivshm_nl_addr_new_policy[];
 extern const struct nla_policy ivshm_nl_addr_del_policy[];
+extern const struct nla_policy ivshm_nl_region_new_policy[];
+extern const struct nla_policy ivshm_nl_region_set_policy[];
+extern const struct nla_policy ivshm_nl_region_del_policy[];
+extern const struct nla_policy ivshm_nl_region_get_policy[];
 
 int ivshm_nl_port_get(struct sk_buff *skb, struct genl_info *info);
 int ivshm_nl_port_dump(struct sk_buff *skb, struct netlink_callback *cb);
@@ -79,5 +88,10 @@ int ivshm_nl_coupling_dump(struct sk_buff *skb, struct netlink_callback *cb);
 int ivshm_nl_addr_new(struct sk_buff *skb, struct genl_info *info);
 int ivshm_nl_addr_del(struct sk_buff *skb, struct genl_info *info);
 int ivshm_nl_addr_dump(struct sk_buff *skb, struct netlink_callback *cb);
+int ivshm_nl_region_new(struct sk_buff *skb, struct genl_info *info);
+int ivshm_nl_region_set(struct sk_buff *skb, struct genl_info *info);
+int ivshm_nl_region_del(struct sk_buff *skb, struct genl_info *info);
+int ivshm_nl_region_get(struct sk_buff *skb, struct genl_info *info);
+int ivshm_nl_region_dump(struct sk_buff *skb, struct netlink_callback *cb);
 
 #endif /* _IVSHM_NETLINK_H */

@@ -34,7 +34,7 @@ static const struct nla_policy rules_policy[IVSHM_A_COUPLING_MEMBER + 1] = {
 };
 
 /* Ranges are for coupling_config.c, which says what they are. */
-static const struct nla_policy new_policy[IVSHM_A_COUPLING_RULES + 1] = {
+static const struct nla_policy new_policy[IVSHM_A_COUPLING_DISABLED + 1] = {
 	[IVSHM_A_COUPLING_NAME] = { .type = NLA_NUL_STRING,
 				    .len = IVSHM_NAME_MAX - 1 },
 	[IVSHM_A_COUPLING_TYPE] = { .type = NLA_U32 },
@@ -46,6 +46,7 @@ static const struct nla_policy new_policy[IVSHM_A_COUPLING_RULES + 1] = {
 	[IVSHM_A_COUPLING_STRICT] = { .type = NLA_U8 },
 	[IVSHM_A_COUPLING_MATCH] = { .type = NLA_U32 },
 	[IVSHM_A_COUPLING_RULES] = NLA_POLICY_NESTED(rules_policy),
+	[IVSHM_A_COUPLING_DISABLED] = { .type = NLA_U8 },
 };
 
 static const struct nla_policy name_policy[IVSHM_A_COUPLING_NAME + 1] = {
@@ -211,7 +212,8 @@ static int head_put(struct sk_buff *skb, const struct ivshm_coupling *coupling)
 static int options_put(struct sk_buff *skb, const struct ivshm_coupling *coupling)
 {
 	if (nla_put_u32(skb, IVSHM_A_COUPLING_PARK_US, coupling->park_us) ||
-	    nla_put_u8(skb, IVSHM_A_COUPLING_STRICT, coupling->strict))
+	    nla_put_u8(skb, IVSHM_A_COUPLING_STRICT, coupling->strict) ||
+	    nla_put_u8(skb, IVSHM_A_COUPLING_DISABLED, coupling->disabled))
 		return -EMSGSIZE;
 	if (coupling->type != IVSHM_COUPLING_DYNAMIC)
 		return 0;
@@ -414,7 +416,7 @@ static int require(struct genl_info *info, struct nlattr **tb, int attr,
 	return -EINVAL;
 }
 
-static void parse_options(struct nlattr **tb, int max, struct ivshm_coupling_config *cfg)
+static void parse_options(struct nlattr **tb, struct ivshm_coupling_config *cfg)
 {
 	int i;
 
@@ -431,7 +433,9 @@ static void parse_options(struct nlattr **tb, int max, struct ivshm_coupling_con
 		cfg->strict = nla_get_u8(tb[IVSHM_A_COUPLING_STRICT]);
 	if (tb[IVSHM_A_COUPLING_MATCH])
 		cfg->match = nla_get_u32(tb[IVSHM_A_COUPLING_MATCH]);
-	for (i = 0; i <= max; i++)
+	if (tb[IVSHM_A_COUPLING_DISABLED])
+		cfg->disabled = nla_get_u8(tb[IVSHM_A_COUPLING_DISABLED]);
+	for (i = 0; i <= IVSHM_A_COUPLING_DISABLED; i++)
 		if (tb[i])
 			cfg->given |= BIT(i);
 }
@@ -453,18 +457,18 @@ static int parse_config(struct genl_info *info, struct nlattr **tb,
 
 	nla_strscpy(cfg->name, tb[IVSHM_A_COUPLING_NAME], sizeof(cfg->name));
 	cfg->type = nla_get_u32(tb[IVSHM_A_COUPLING_TYPE]);
-	parse_options(tb, IVSHM_A_COUPLING_RULES, cfg);
+	parse_options(tb, cfg);
 	return parse_members(tb, cfg, info->extack);
 }
 
 int ivshm_nl_coupling_new(struct sk_buff *skb, struct genl_info *info)
 {
-	struct nlattr *tb[IVSHM_A_COUPLING_RULES + 1];
+	struct nlattr *tb[IVSHM_A_COUPLING_DISABLED + 1];
 	struct ivshm_coupling_config cfg = {};
 	int err;
 
 	err = ivshm_nl_parse_nest(info, IVSHM_A_COUPLING, tb,
-				  IVSHM_A_COUPLING_RULES, new_policy);
+				  IVSHM_A_COUPLING_DISABLED, new_policy);
 	if (err)
 		return err;
 	err = parse_config(info, tb, &cfg);
@@ -520,9 +524,7 @@ int ivshm_nl_coupling_set(struct sk_buff *skb, struct genl_info *info)
 				  IVSHM_A_COUPLING_DISABLED, set_policy);
 	if (err)
 		return err;
-	parse_options(tb, IVSHM_A_COUPLING_DISABLED, &cfg);
-	if (tb[IVSHM_A_COUPLING_DISABLED])
-		cfg.disabled = nla_get_u8(tb[IVSHM_A_COUPLING_DISABLED]);
+	parse_options(tb, &cfg);
 	mutex_lock(&ivshm_mutex);
 	coupling = coupling_named(info, tb, &err);
 	if (coupling)
@@ -557,7 +559,7 @@ static size_t coupling_msg_size(const struct ivshm_coupling *coupling)
 	for (i = 0; i < coupling->nr; i++)
 		nr += !!*coupling->member[i].name;
 	return 3 * nla_total_size(0) + nla_total_size(IVSHM_NAME_MAX) +
-	       8 * nla_total_size(sizeof(u32)) + (nr + coupling->nr_rules) * member +
+	       9 * nla_total_size(sizeof(u32)) + (nr + coupling->nr_rules) * member +
 	       nr * (nr ? nr - 1 : 0) * pair;
 }
 

@@ -183,6 +183,28 @@ static inline struct nl_msg *message_address_ip(int attr, const void *ip, int le
 	return msg;
 }
 
+/* A node and an owner are there for some only. */
+static inline struct nl_msg *message_region(const char *name, unsigned int number,
+					    bool more)
+{
+	struct nl_msg *msg = message(IVSHM_CMD_REGION_GET);
+	struct nlattr *region = nest(msg, IVSHM_A_REGION);
+
+	nla_put_string(msg, IVSHM_A_REGION_NAME, name);
+	nla_put_u64(msg, IVSHM_A_REGION_SIZE, more ? 3ULL << 30 : 4096);
+	nla_put_u32(msg, IVSHM_A_REGION_PAGE_SIZE, more ? 2 << 20 : 4096);
+	nla_put_u32(msg, IVSHM_A_REGION_MODE, more ? 0660 : 0);
+	nla_put_u32(msg, IVSHM_A_REGION_UID, more ? 4000000001U : 0);
+	nla_put_u32(msg, IVSHM_A_REGION_GID, more ? 4000000002U : 0);
+	if (more)
+		nla_put_u32(msg, IVSHM_A_REGION_NODE, 1);
+	nla_put_u32(msg, IVSHM_A_REGION_STATE, IVSHM_REGION_READY);
+	nla_put_u32(msg, IVSHM_A_REGION_NUMBER, number);
+	nla_put_u32(msg, IVSHM_A_REGION_USERS, number);
+	nla_nest_end(msg, region);
+	return msg;
+}
+
 static inline void put_event(struct nl_msg *msg, unsigned int before,
 			     unsigned int after, unsigned int reason)
 {
@@ -223,6 +245,17 @@ static inline struct nl_msg *message_event_pair(void)
 	put_pair(msg, "vnet0", "vnet1", IVSHM_PAIR_COUPLED, IVSHM_REASON_TRAFFIC, 1);
 	nla_nest_end(msg, coupling);
 	put_event(msg, IVSHM_PAIR_UPLINK, IVSHM_PAIR_COUPLED, IVSHM_REASON_TRAFFIC);
+	return msg;
+}
+
+static inline struct nl_msg *message_event_region(void)
+{
+	struct nl_msg *msg = message(IVSHM_CMD_REGION_NTF);
+	struct nlattr *region = nest(msg, IVSHM_A_REGION);
+
+	nla_put_string(msg, IVSHM_A_REGION_NAME, "pool");
+	nla_nest_end(msg, region);
+	put_event(msg, IVSHM_REGION_READY, IVSHM_REGION_GONE, IVSHM_REASON_CONFIG);
 	return msg;
 }
 

@@ -77,6 +77,16 @@ static int permission(void)
 		     "Operation not permitted (this needs CAP_NET_ADMIN)");
 }
 
+/* The kernel says better what is needed. */
+static int permission_text(void)
+{
+	struct nl_msg *request = message_static();
+	struct nl_msg *msg = answer(request, -EPERM, false);
+
+	put_text(msg, "needs CAP_SYS_ADMIN");
+	return check(msg, request, "needs CAP_SYS_ADMIN: Operation not permitted");
+}
+
 static int text_only(void)
 {
 	struct nl_msg *request = message_static();
@@ -317,9 +327,10 @@ static int live_requests(void)
 
 int main(void)
 {
-	puts("TAP version 13\n1..15");
+	puts("TAP version 13\n1..16");
 	ktap_run("nothing but an error", plain);
 	ktap_run("permission", permission);
+	ktap_run("permission, with a text", permission_text);
 	ktap_run("text", text_only);
 	ktap_run("string at fault", string_at_fault);
 	ktap_run("number at fault, with its range", number_at_fault);

@@ -83,7 +83,7 @@ static int port_color(void)
 
 	add(ports, message_port_bare("tap0", IVSHM_PORT_BROKEN), "port");
 	output_begin(true);
-	show_overview(&ctx, ports, NULL);
+	show_overview(&ctx, ports, NULL, NULL);
 	json_decref(ports);
 	return output_check("coloured overview",
 		"\033[1mPORT\033[0m  \033[1mSTATE\033[0m   \033[1mUPPER\033[0m     \033[1mCOUPLING\033[0m\n"
@@ -207,13 +207,38 @@ static int coupling_in_parts(void)
 	return failed;
 }
 
+static json_t *some_regions(void)
+{
+	json_t *list = json_array();
+
+	add(list, message_region("pool", 0, false), "region");
+	add(list, message_region("large", 12, true), "region");
+	return list;
+}
+
+static int region_text(void)
+{
+	json_t *regions = some_regions();
+
+	output_begin(false);
+	show_regions(&ctx, regions);
+	print_json(&ctx, regions);
+	return output_check("regions",
+		"REGION  DEVICE   SIZE  PAGE  NODE  MODE  OWNER                  USERS\n"
+		"pool    ivshm0     4K    4K     -  0000  root:root                  0\n"
+		"large   ivshm12    3G    2M     1  0660  4000000001:4000000002     12\n"
+		"[{\"name\":\"pool\",\"number\":0,\"state\":\"ready\",\"size\":4096,\"page_size\":4096,\"mode\":\"0000\",\"uid\":0,\"gid\":0,\"users\":0},{\"name\":\"large\",\"number\":12,\"state\":\"ready\",\"size\":3221225472,\"page_size\":2097152,\"node\":1,\"mode\":\"0660\",\"uid\":4000000001,\"gid\":4000000002,\"users\":12}]\n");
+}
+
 static int overview_text(void)
 {
 	json_t *couplings = some_couplings();
+	json_t *regions = some_regions();
 	json_t *ports = some_ports();
 
 	output_begin(false);
-	show_overview(&ctx, ports, couplings);
+	show_overview(&ctx, ports, couplings, regions);
+	json_decref(regions);
 	json_decref(couplings);
 	json_decref(ports);
 	return output_check("overview",
@@ -223,7 +248,11 @@ static int overview_text(void)
 		"\n"
 		"COUPLING  TYPE     STATE    PRESENT  DIRECT\n"
 		"lan0      dynamic  coupled      2/3     1/3\n"
-		"cross     static   waiting      0/2     0/0\n");
+		"cross     static   waiting      0/2     0/0\n"
+		"\n"
+		"REGION  DEVICE   SIZE  PAGE  NODE  MODE  OWNER                  USERS\n"
+		"pool    ivshm0     4K    4K     -  0000  root:root                  0\n"
+		"large   ivshm12    3G    2M     1  0660  4000000001:4000000002     12\n");
 }
 
 static int overview_empty(void)
@@ -231,11 +260,12 @@ static int overview_empty(void)
 	json_t *nothing = json_array();
 
 	output_begin(false);
-	show_overview(&ctx, nothing, nothing);
+	show_overview(&ctx, nothing, nothing, nothing);
 	/* The other lists stay silent, for scripts. */
 	show_ports(&ctx, nothing);
 	show_couplings(&ctx, nothing);
 	show_addresses(&ctx, nothing);
+	show_regions(&ctx, nothing);
 	json_decref(nothing);
 	return output_check("empty overview",
 		"No ports: no VM has an interface on /dev/ivshm-net.\n"
@@ -286,6 +316,7 @@ static int events(void)
 	try_event(message_event_port());
 	try_event(message_event_coupling());
 	try_event(message_event_pair());
+	try_event(message_event_region());
 	try_event(message_port("vnet0"));
 	try_event(message(IVSHM_CMD_PAIR_NTF));
 	return output_check("events",
@@ -295,6 +326,8 @@ static int events(void)
 		"{\"time\":\"2026-07-01T14:00:00.123456+02:00\",\"event\":\"coupling\",\"coupling\":\"lan0\",\"old\":\"waiting\",\"new\":\"ready\",\"reason\":\"none\"}\n"
 		"2026-07-01T14:00:00.123456+02:00 pair lan0 vnet0 -> vnet1: uplink -> coupled (traffic)\n"
 		"{\"time\":\"2026-07-01T14:00:00.123456+02:00\",\"event\":\"pair\",\"coupling\":\"lan0\",\"src\":\"vnet0\",\"dst\":\"vnet1\",\"old\":\"uplink\",\"new\":\"coupled\",\"reason\":\"traffic\"}\n"
+		"2026-07-01T14:00:00.123456+02:00 region pool: ready -> gone (config)\n"
+		"{\"time\":\"2026-07-01T14:00:00.123456+02:00\",\"event\":\"region\",\"region\":\"pool\",\"old\":\"ready\",\"new\":\"gone\",\"reason\":\"config\"}\n"
 		"no event\n"
 		"2026-07-01T14:00:00.123456+02:00 pair - - -> -: - -> -\n"
 		"{\"time\":\"2026-07-01T14:00:00.123456+02:00\",\"event\":\"pair\",\"coupling\":\"-\",\"src\":\"-\",\"dst\":\"-\"}\n");
@@ -356,7 +389,7 @@ static int mutations(void)
 {
 	struct nl_msg *(*const make[])(void) = {
 		message_dynamic, message_static, message_event_pair,
-		message_event_port,
+		message_event_port, message_event_region,
 	};
 	unsigned int round, i;
 
@@ -389,7 +422,7 @@ static int mutations(void)
 
 int main(void)
 {
-	puts("TAP version 13\n1..14");
+	puts("TAP version 13\n1..15");
 	ktap_run("port table", port_table);
 	ktap_run("port colour", port_color);
 	ktap_run("port statistics", port_stats);
@@ -400,6 +433,7 @@ int main(void)
 	ktap_run("overview", overview_text);
 	ktap_run("overview of nothing", overview_empty);
 	ktap_run("addresses", address_text);
+	ktap_run("regions", region_text);
 	ktap_run("events", events);
 	ktap_run("names cannot steer a terminal", text_is_safe);
 	ktap_run("malformed messages", malformed);

@@ -13,6 +13,9 @@ TOOL=$HERE/../../tools/ivmctl
 TMP=$(mktemp -d) || exit 1
 trap 'rm -rf "$TMP"' EXIT
 
+# shellcheck source=../config/wrong.sh
+. "$HERE/../config/wrong.sh"
+
 export ASAN_OPTIONS=exitcode=99 UBSAN_OPTIONS=exitcode=99
 # Messages are compared as they are in English.
 export LC_ALL=C
@@ -138,7 +141,7 @@ test_help()
 	accept "usage: ivmctl" --help
 	accept "usage: ivmctl" -h
 	accept "ivmctl " -V
-	for object in port coupling address monitor; do
+	for object in port coupling address region monitor apply diff save try confirm doctor top metrics; do
 		accept "ivmctl $object" "$object" help
 		accept "ivmctl $object" help "$object"
 	done
@@ -147,10 +150,10 @@ test_help()
 
 test_words()
 {
-	refuse 'unknown object "prot", did you mean "port"?' prot
-	refuse 'unknown object "couplings", did you mean "coupling"?' couplings
-	refuse 'unknown object "bridge", expected one of: port, coupling, address, monitor, help' bridge
-	refuse 'unknown object ""' ""
+	refuse 'unknown object or command "prot", did you mean "port"?' prot
+	refuse 'unknown object or command "couplings", did you mean "coupling"?' couplings
+	refuse 'unknown object or command "bridge", expected one of: port, coupling, address, region, monitor, apply, diff, save, try, confirm, doctor, top, metrics, help' bridge
+	refuse 'unknown object or command ""' ""
 	refuse 'unknown verb "shwo", did you mean "show"?' port shwo
 	refuse 'unknown verb "xyzzy", expected one of: show, add, del, help' address xyzzy
 	refuse 'unknown verb "vnet0", to show a port: ivmctl port show vnet0' port vnet0
@@ -226,6 +229,48 @@ test_coupling()
 	unloaded -j coupling show lan0
 }
 
+test_region()
+{
+	refuse 'missing argument: NAME' region add
+	refuse 'missing argument: size BYTES' region add r
+	refuse 'missing argument: size BYTES' region add r page 2M
+	refuse 'missing argument: the value of size' region add r size
+	refuse 'size: "x" is no size' region add r size x
+	refuse 'size: "16X" is no size' region add r size 16X
+	refuse 'size: "16Mb" is no size' region add r size 16Mb
+	refuse 'size: "-1" is no size' region add r size -1
+	refuse 'size: "M" is no size' region add r size M
+	refuse 'size: 16777216T is out of range' region add r size 16777216T
+	refuse 'size: 99999999999999999999 is out of range' region add r size 99999999999999999999
+	refuse 'page: pages are of 4K or 2M' region add r size 1M page 8G
+	refuse 'size is given twice' region add r size 1M size 2M
+	refuse 'unknown option "sizes", did you mean "size"?' region add r sizes 1M
+	refuse 'mode: "rw" is no mode' region add r size 1M mode rw
+	refuse 'mode: "0680" is no mode' region add r size 1M mode 0680
+	refuse 'mode: "06666" is no mode' region add r size 1M mode 06666
+	refuse 'owner: there is no user "no-such-user"' region add r size 1M owner no-such-user
+	refuse 'group: there is no group "no-such-group"' region add r size 1M group no-such-group
+	refuse "node: \"x\" is not a whole number of a NUMA node's number" region add r size 1M node x
+	refuse 'the size of a region cannot be changed' region set r size 2M
+	refuse 'the node of a region cannot be changed' region set r node 0
+	refuse 'missing argument: mode, owner or group' region set r
+	refuse 'missing argument: NAME' region set
+	refuse 'missing argument: NAME' region del
+	refuse 'a name must not be empty' region del r "" force
+	refuse 'unexpected argument "b"' region show a b
+	refuse 'unknown verb "r0", to show a region: ivmctl region show r0' region r0
+	unloaded region add r size 4096
+	unloaded r a r size 16M page 2M mode 0660 owner root group root node 0
+	unloaded region add r size 16MiB owner 12 g 34 m 666
+	unloaded region new r size 17179869183G
+	unloaded region set r mode 600
+	unloaded region change r owner 1 group root
+	unloaded region del r s t force
+	unloaded region del force
+	unloaded region
+	unloaded -j region show r
+}
+
 test_objects()
 {
 	refuse 'unknown keyword "prot", did you mean "port"?' address show prot vnet0
@@ -267,6 +312,77 @@ test_objects()
 	unloaded a s p vnet0
 	unloaded monitor
 	unloaded mon c
+	unloaded mon r
+}
+
+test_commands()
+{
+	local paths="$TMP/good.conf"
+
+	printf '[coupling lan0]\ntype = static\nmembers = vnet0 vnet1\n' >"$paths"
+	refuse 'unknown object or command "aply", did you mean "apply"?' aply
+	refuse 'unknown option "--dyr-run", did you mean "--dry-run"?' apply --dyr-run
+	refuse 'unknown option "-p" (options of ivmctl itself go before apply)' apply -p
+	refuse 'unknown option "--dry-run"' diff --dry-run
+	refuse 'option --keep takes no argument' apply --keep=yes
+	refuse 'unexpected argument "b"' save a b
+	refuse 'unexpected argument "x"' confirm x
+	refuse 'missing argument: SECONDS' try
+	refuse 'missing argument: SECONDS' try --keep
+	refuse 'SECONDS: "soon" is not a whole number of seconds' try soon
+	refuse 'SECONDS: 0 is out of range (1 to 86400)' try 0
+	refuse 'SECONDS: 86401 is out of range' try 86401
+	unloaded apply "$paths"
+	unloaded ap --dry "$paths" --keep
+	unloaded save
+	unloaded -j sa
+	unloaded try 1 "$paths"
+	run diff "$paths"
+	if ((loaded)); then
+		skip "diff: trouble has status 2, but the module is loaded"
+	else
+		[[ $rc == 2 && $err == *"module ivshm is not loaded"* ]]
+		verdict $? "diff: trouble has status 2"
+	fi
+	refuse 'unexpected argument "x"' doctor x
+	refuse 'unknown option "--all"' doctor --all
+	refuse 'interval: 0 is out of range (1 to 3600)' top --interval 0
+	refuse 'interval: "1s" is not a whole number of seconds' top --interval=1s
+	refuse 'option --interval needs an argument' top --interval
+	refuse '--csv and JSON are two formats' -j top --csv
+	refuse 'without a terminal: use --once, --csv or -j' top
+	refuse 'did you mean "--once"?' top --onec
+	refuse 'option -o needs an argument' metrics -o
+	unloaded top --once
+	unloaded top --csv
+	if ((!loaded)); then
+		run metrics -o "$TMP/x.prom"
+		[[ $rc == 1 && -z $out && $(<"$TMP/x.prom") == *$'\nivshm_up 0' && $(stat -c %a "$TMP/x.prom") == 644 ]]
+		verdict $? "metrics: that nothing could be read is written"
+		run doctor
+		[[ $rc == 1 && -z $err && $out == "problem: module: ivshm is not loaded"* ]]
+		verdict $? "doctor: no module"
+		run -j doctor
+		[[ $rc == 1 && -z $err && $out == '[{"severity":"problem","object":"module","text":"ivshm is not loaded'* ]]
+		verdict $? "doctor: no module, in JSON"
+	fi
+	run metrics -o /no/such/dir/x.prom
+	[[ $rc == 1 && $err == *"cannot write /no/such/dir/x.prom: No such file or directory"* ]]
+	verdict $? "metrics: a file that cannot be written"
+	run apply /no/such/file
+	[[ $rc == 1 && $err == "ivmctl: cannot open /no/such/file: No such file or directory" ]]
+	verdict $? "apply: a file that does not exist"
+	batch 2 '/batch:1: try is not for a batch' <<<"try 5"
+	batch 2 '/wrong.conf:3: ' <<<"apply $TMP/wrong.conf"
+}
+
+# Before a socket is opened, so here as well as with the kernel.
+wrong_file()
+{
+	cat >"$TMP/wrong.conf"
+	run apply "$TMP/wrong.conf"
+	[[ $rc == 2 && -z $out ]] && grep -F "/wrong.conf:$1: " <<<"$err" | grep -q -F -- "$2"
+	verdict $? "wrong file, line $1: $2"
 }
 
 test_batch()
@@ -277,7 +393,7 @@ test_batch()
 		help  # and a comment
 		'port' "help"
 	EOF
-	batch 2 '/batch:3: unknown object "prot", did you mean "port"?' <<-'EOF'
+	batch 2 '/batch:3: unknown object or command "prot", did you mean "port"?' <<-'EOF'
 		help
 
 		prot show
@@ -285,7 +401,7 @@ test_batch()
 	EOF
 	[[ $err != *bogus* ]]
 	verdict $? "a batch ends at the first error"
-	batch 2 '/batch:2: unknown object "bogus"' --force <<-'EOF'
+	batch 2 '/batch:2: unknown object or command "bogus"' --force <<-'EOF'
 		prot show
 		bogus
 		help port
@@ -303,7 +419,7 @@ test_batch()
 
 	printf 'help\nprot' | "$TMP/ivmctl" -b - >"$TMP/out" 2>"$TMP/err"
 	rc=${PIPESTATUS[1]}
-	[[ $rc == 2 && $(<"$TMP/err") == 'stdin:2: unknown object'* ]]
+	[[ $rc == 2 && $(<"$TMP/err") == 'stdin:2: unknown object or command'* ]]
 	verdict $? "batch from standard input, last line without its end"
 }
 
@@ -324,7 +440,7 @@ test_manual()
 {
 	local page word words
 
-	for page in "$TOOL"/*.8; do
+	for page in "$TOOL"/*.[458]; do
 		if command -v mandoc >/dev/null; then
 			mandoc -T lint -W warning "$page" >"$TMP/out" 2>"$TMP/err"
 			rc=$?
@@ -369,6 +485,9 @@ complete_to()
 			"-j port show")
 				echo '[{"name":"vnet0","state":"running"},{"name":"vnet1","state":"stopped"}]'
 				;;
+			"-j region show")
+				echo '[{"name":"pool","number":0},{"name":"queue","number":1}]'
+				;;
 			"-j coupling show")
 				echo '[{"name":"lan0","members":[{"name":"vnet0","present":true}],"pairs":[]},{"name":"cross","members":[]}]'
 				;;
@@ -391,8 +510,14 @@ complete_to()
 
 test_completion()
 {
-	complete_to "port coupling address monitor help" ""
-	complete_to "coupling" c
+	complete_to "port coupling address region monitor help apply diff save try confirm doctor top metrics" ""
+	complete_to "coupling confirm" c
+	complete_to "--dry-run --keep" apply -
+	complete_to "--keep" diff x --k
+	complete_to "$TOOL/Makefile" save "$TOOL/Make"
+	complete_to "" confirm ""
+	complete_to "--once" top --o
+	complete_to "-o" metrics -
 	complete_to "--json" --j
 	complete_to "threshold idle park-us disabled" coupling change lan0 ""
 	complete_to "vnet0 vnet1" port show ""
@@ -402,7 +527,7 @@ test_completion()
 	complete_to "lan0 cross" coupling show ""
 	complete_to "" coupling add ""
 	complete_to "static dynamic" coupling add lan0 ""
-	complete_to "threshold idle park-us bypass strict match port upper vnet0 vnet1*" coupling add lan0 dynamic ""
+	complete_to "threshold idle park-us bypass strict match disabled port upper vnet0 vnet1*" coupling add lan0 dynamic ""
 	complete_to "yes no" coupling add lan0 dynamic vnet0 vnet1 bypass ""
 	complete_to "" coupling add lan0 dynamic vnet0 vnet1 idle 3
 	complete_to "vnet0" address show port vnet0
@@ -410,7 +535,18 @@ test_completion()
 	complete_to "show add del help" address ""
 	complete_to "port lladdr" address add 10.0.0.1 ""
 	complete_to "vnet0" address add 10.0.0.1 port vnet0
-	complete_to "all port coupling help" monitor ""
+	complete_to "all port coupling region help" monitor ""
+	complete_to "show add set del help" region ""
+	complete_to "pool queue" region show ""
+	complete_to "queue" region del pool q
+	complete_to "pool queue force" region del ""
+	complete_to "" region add ""
+	complete_to "size page mode owner group node" region add x ""
+	complete_to "4K 2M" region add x size 16M page ""
+	complete_to "" region add x size ""
+	complete_to "pool" region set p
+	complete_to "mode owner group" region set pool ""
+	complete_to "*root*" region set pool owner ro
 	complete_to "" port show vnet0 ""
 	complete_to "" bogus show ""
 }
@@ -428,13 +564,17 @@ loaded=0
 	test_words
 	test_options
 	test_coupling
+	test_region
 	test_objects
+	wrong_files wrong_file
+	test_commands
 	test_batch
 	test_color
 	test_manual
 	test_completion
 	subtests render_test
 	subtests refusal_test
+	subtests figures_test
 } >"$TMP/results"
 
 echo "1..$nr"

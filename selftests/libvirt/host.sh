@@ -46,9 +46,13 @@ installs()
 		644 etc/apparmor.d/abstractions/libvirt-qemu.d/ivshm
 		644 lib/modules/$(cat "$kernel_dir/release")/extra/drivers/ivshm/ivshm.ko
 		644 usr/lib/modules-load.d/ivshm.conf
+		644 usr/lib/systemd/system/ivshm-couplings.service
 		644 usr/lib/udev/rules.d/60-ivshm.rules
 		755 usr/sbin/ivmctl
 		644 usr/share/bash-completion/completions/ivmctl
+		644 usr/share/doc/ivshm/couplings.conf.example
+		644 usr/share/man/man4/ivshm.4
+		644 usr/share/man/man5/ivmctl-conf.5
 		$(cd "$IVSHM_TOP/tools/ivmctl" && printf '644 usr/share/man/man8/%s\n' ivmctl*.8)
 	LIST
 }
@@ -93,6 +97,16 @@ guest_profile()
 {
 	sed 's/LIBVIRT_TEMPLATE/libvirt-test/' "$1/libvirt/TEMPLATE.qemu" >"$work/profile"
 	apparmor_parser --skip-kernel-load --skip-cache --quiet --base "$1" --preprocess "$work/profile"
+}
+
+service()
+{
+	wants systemd-analyze systemd || return "$KSFT_SKIP"
+	mkdir -p "$work/unit" && sed "s|/usr/sbin/|$work/dest&|" \
+		"$work/dest/usr/lib/systemd/system/ivshm-couplings.service" >"$work/unit/ivshm-couplings.service" || return 1
+	# It looks at the units of this machine as well, which are not ours.
+	systemd-analyze verify --man=no "$work/unit/ivshm-couplings.service" 2>&1 | grep ivshm && return 1
+	[ -d "$work/dest/etc/ivshm/couplings.d" ]
 }
 
 apparmor_rule()
@@ -204,6 +218,7 @@ ktap_test "install: the files, with DESTDIR" installs &&
 	ktap_test "install: uninstall leaves nothing" uninstalls
 ktap_test "udev: the rule" udev_rule
 ktap_test "modules-load: the module's name" modules_load
+ktap_test "systemd: the service" service
 ktap_test "AppArmor: a guest's profile has the rule, and parses" apparmor_rule
 ktap_test "AppArmor: the line for older libvirts" apparmor_line
 mkdir "$work/xml"

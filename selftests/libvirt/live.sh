@@ -82,12 +82,16 @@ libvirtd_starts()
 	fi
 }
 
-# The document's own, with a kernel to boot, and less memory.
+# The document's own, with a kernel to boot, and less memory. Emulated machines are
+# to keep guests off their first processor, see guest.sh.
 domain()
 {
+	local cpus=''
+
+	[ "$IVSHM_VM_ACCEL" = kvm ] || [ "$(nproc)" = 1 ] || cpus=" cpuset='1-$(($(nproc) - 1))'"
 	"$here/xml-blocks" -v DIR="$work/xml" "$IVSHM_TOP/Documentation/libvirt.rst" >/dev/null &&
 		cp "$IVSHM_GUEST_KERNEL" "$images/kernel" && cp "$IVSHM_GUEST_INITRD" "$images/initrd" || return 1
-	sed -e "s|<memory.*|<memory unit='MiB'>192</memory>|" \
+	sed -e "s|<memory.*|<memory unit='MiB'>192</memory>|" -e "s|<vcpu>|<vcpu$cpus>|" \
 		-e "s|</type>|&<kernel>$images/kernel</kernel><initrd>$images/initrd</initrd><cmdline>quiet panic=-1 mitigations=off nokaslr no5lvl net.ifnames=0 cryptomgr.notests pci=noearly,lastbus=0 guest.nic=eth0,192.0.2.1/24,</cmdline>|" \
 		"$work/xml/01.xml" >"$work/guest-a.xml"
 	net_bridge br0 192.0.2.254/24 && v define "$work/guest-a.xml" --validate

@@ -41,6 +41,7 @@ static const unsigned int offload[] = {
 	0, TUN_F_CSUM, TUN_F_CSUM | TUN_F_TSO4, TUN_F_CSUM | TUN_F_TSO6,
 	TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN,
 };
+
 static const __u16 num[] = { 64, 256, 1024, 4096, 16384, 32768 };
 static const __u32 mtu[] = { 1500, 9000 };
 
@@ -336,7 +337,8 @@ static int packet_pass(struct end *from, struct end *to, const struct packet *p)
 	guest_publish(&from->g, GUEST_TX);
 	err = packet_arrived(to, p);
 	if (err)
-		fprintf(stderr, "# from %s: IPv%u, protocol %u, %stagged, payload %u, mss %u%s: %s\n",
+		fprintf(stderr,
+			"# from %s: IPv%u, protocol %u, %stagged, payload %u, mss %u%s: %s\n",
 			from->name, p->v6 ? 6 : 4, p->proto, p->vlan ? "" : "un", p->payload,
 			p->mss, p->ecn ? ", ECN" : "", strerror(-err));
 	return err;

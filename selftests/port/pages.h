@@ -11,8 +11,8 @@
 #define HUGE_PAGE	(2UL << 20)
 
 /* Of /proc/PID/pagemap. */
-#define PAGE_IS_THERE	(1ULL << 63)
-#define PAGE_IS_SWAPPED	(1ULL << 62)
+#define PAGE_IS_THERE	0x8000000000000000ULL
+#define PAGE_IS_SWAPPED	0x4000000000000000ULL
 #define PAGE_FRAME(e)	((e) & ((1ULL << 55) - 1))
 
 /* What pagemap has of the page at @p; 0 if there is nothing. */

@@ -395,11 +395,11 @@ TEST_F_TIMEOUT(storm, teardowns, TIMEOUT)
 			break;
 		}
 		/* Nothing is completed from now on, and nothing was twice. */
-		used = *(volatile __u16 *)&a->ring[GUEST_RX].used->idx;
+		used = __atomic_load_n(&a->ring[GUEST_RX].used->idx, __ATOMIC_RELAXED);
 		n += reap(a);
 		ASSERT_EQ(0, a->faults);
 		usleep(rnd() % 500);
-		ASSERT_EQ(used, *(volatile __u16 *)&a->ring[GUEST_RX].used->idx);
+		ASSERT_EQ(used, __atomic_load_n(&a->ring[GUEST_RX].used->idx, __ATOMIC_RELAXED));
 		restart(_metadata, a);
 	}
 	end(self);

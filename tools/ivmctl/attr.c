@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The names of everything, and messages to JSON. */
-#include <arpa/inet.h>
 #include <assert.h>
 #include <linux/ivshm_netlink.h>
 #include <net/if.h>
@@ -58,6 +57,13 @@ static const struct value_name pair_state_names[] = {
 };
 
 const struct value_names pair_states = VALUES(pair_state);
+
+static const struct value_name region_state_names[] = {
+	[IVSHM_REGION_READY]	= { .name = "ready" },
+	[IVSHM_REGION_GONE]	= { .name = "gone" },
+};
+
+const struct value_names region_states = VALUES(region_state);
 
 static const struct value_name reason_names[] = {
 	[IVSHM_REASON_NONE] = { .name = "none" },
@@ -228,9 +234,8 @@ static const struct attr coupling_attrs[] = {
 	ATTR(IVSHM_A_COUPLING_BYPASS, AT_BOOL, "bypass", "bypass"),
 	ATTR(IVSHM_A_COUPLING_STRICT, AT_BOOL, "strict", "strict"),
 	ATTR(IVSHM_A_COUPLING_MATCH, AT_ENUM, "match", "match", .values = &matches),
-	ATTR(IVSHM_A_COUPLING_MEMBERS, AT_LIST, "members", "ports", .nest = &attrs_members),
-	/* Only asked for: the state tells. */
 	ATTR(IVSHM_A_COUPLING_DISABLED, AT_BOOL, "disabled", "disabled"),
+	ATTR(IVSHM_A_COUPLING_MEMBERS, AT_LIST, "members", "ports", .nest = &attrs_members),
 	ATTR(IVSHM_A_COUPLING_RULES, AT_LIST, "rules", "rules", .nest = &attrs_rules),
 	ATTR(IVSHM_A_COUPLING_PAIRS, AT_LIST, "pairs", "pairs", .nest = &attrs_pairs),
 	/* Events have just one. */
@@ -252,10 +257,26 @@ static const struct attr addr_attrs[] = {
 
 const struct attr_set attrs_addr = ATTRS(addr);
 
+static const struct attr region_attrs[] = {
+	ATTR(IVSHM_A_REGION_NAME, AT_STRING, "name", "name"),
+	ATTR(IVSHM_A_REGION_NUMBER, AT_U32, "number", "number"),
+	ATTR(IVSHM_A_REGION_STATE, AT_ENUM, "state", "state", .values = &region_states),
+	ATTR(IVSHM_A_REGION_SIZE, AT_U64, "size", "size"),
+	ATTR(IVSHM_A_REGION_PAGE_SIZE, AT_U32, "page_size", "page"),
+	ATTR(IVSHM_A_REGION_NODE, AT_U32, "node", "node"),
+	ATTR(IVSHM_A_REGION_MODE, AT_OCT32, "mode", "mode"),
+	ATTR(IVSHM_A_REGION_UID, AT_U32, "uid", "owner"),
+	ATTR(IVSHM_A_REGION_GID, AT_U32, "gid", "group"),
+	ATTR(IVSHM_A_REGION_USERS, AT_U32, "users", "users"),
+};
+
+const struct attr_set attrs_region = ATTRS(region);
+
 static const struct attr message_attrs[] = {
 	ATTR(IVSHM_A_PORT, AT_NEST, "port", "port", .nest = &attrs_port),
 	ATTR(IVSHM_A_COUPLING, AT_NEST, "coupling", "coupling", .nest = &attrs_coupling),
 	ATTR(IVSHM_A_ADDR, AT_NEST, "address", "address", .nest = &attrs_addr),
+	ATTR(IVSHM_A_REGION, AT_NEST, "region", "region", .nest = &attrs_region),
 	/* The states belong to different enums, see cmd_monitor.c. */
 	ATTR(IVSHM_A_EVENT_OLD_STATE, AT_U32, "old", "old state"),
 	ATTR(IVSHM_A_EVENT_NEW_STATE, AT_U32, "new", "new state"),
@@ -302,6 +323,7 @@ static int attr_min_len(uint8_t type)
 	case AT_BOOL:
 		return 1;
 	case AT_U32:
+	case AT_OCT32:
 	case AT_ENUM:
 	case AT_IFINDEX:
 		return 4;
@@ -352,17 +374,13 @@ static json_t *decode_ifindex(uint32_t ifindex)
 	return json_text(name, strlen(name));
 }
 
-static json_t *decode_mac(const unsigned char *mac)
+static json_t *decode_addr(enum word_addr_kind kind, const void *bytes, size_t len)
 {
-	return json_sprintf("%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1],
-			    mac[2], mac[3], mac[4], mac[5]);
-}
+	struct word_addr addr = { .kind = kind };
+	char text[WORD_ADDR_TEXT];
 
-static json_t *decode_ip(int family, const void *ip)
-{
-	char text[INET6_ADDRSTRLEN];
-
-	inet_ntop(family, ip, text, sizeof(text));
+	memcpy(addr.bytes, bytes, len);
+	word_addr_text(&addr, text);
 	return json_string(text);
 }
 
@@ -386,16 +404,18 @@ static json_t *decode_one(const struct attr *attr, struct nlattr *nla)
 		return json_integer((json_int_t)nla_get_u64(nla));
 	case AT_HEX64:
 		return json_sprintf("0x%llx", (unsigned long long)nla_get_u64(nla));
+	case AT_OCT32:
+		return json_sprintf("%04o", nla_get_u32(nla));
 	case AT_ENUM:
 		return json_string(value_name(attr->values, nla_get_u32(nla)));
 	case AT_IFINDEX:
 		return decode_ifindex(nla_get_u32(nla));
 	case AT_MAC:
-		return decode_mac(nla_data(nla));
+		return decode_addr(WORD_MAC, nla_data(nla), 6);
 	case AT_IPV4:
-		return decode_ip(AF_INET, nla_data(nla));
+		return decode_addr(WORD_IPV4, nla_data(nla), 4);
 	case AT_IPV6:
-		return decode_ip(AF_INET6, nla_data(nla));
+		return decode_addr(WORD_IPV6, nla_data(nla), 16);
 	case AT_NEST:
 		return decode_set(attr->nest, nla_data(nla), nla_len(nla));
 	case AT_LIST:

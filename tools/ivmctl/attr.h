@@ -22,6 +22,7 @@ enum attr_type {
 	AT_U32,
 	AT_U64,
 	AT_HEX64,	/* u64, a bit mask, a string in JSON */
+	AT_OCT32,	/* u32, permission bits, a string in JSON */
 	AT_ENUM,	/* u32, a string in JSON */
 	AT_IFINDEX,	/* u32, the interface's name in JSON */
 	AT_MAC,
@@ -78,6 +79,7 @@ extern const struct attr_set attrs_message;	/* enum ivshm_attr */
 extern const struct attr_set attrs_port;
 extern const struct attr_set attrs_coupling;
 extern const struct attr_set attrs_addr;
+extern const struct attr_set attrs_region;
 extern const struct attr_set attrs_stat;
 
 extern const struct value_names port_states;
@@ -85,6 +87,7 @@ extern const struct value_names coupling_types;
 extern const struct value_names coupling_states;
 extern const struct value_names matches;
 extern const struct value_names pair_states;
+extern const struct value_names region_states;
 extern const struct value_names reasons;
 
 /* The entry for attribute @id, or NULL. */

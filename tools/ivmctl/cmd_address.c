@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /* ivmctl address */
-#include <linux/ivshm_netlink.h>
-#include <netlink/attr.h>
 #include <string.h>
 
+#include "address.h"
 #include "nl.h"
 #include "output.h"
 
@@ -64,13 +63,6 @@ static int address_show(struct ctx *ctx, int argc, char **argv)
 	return RC_OK;
 }
 
-/* By enum word_addr_kind. */
-static const int addr_attrs[] = {
-	[WORD_MAC] = IVSHM_A_ADDR_MAC,
-	[WORD_IPV4] = IVSHM_A_ADDR_IPV4,
-	[WORD_IPV6] = IVSHM_A_ADDR_IPV6,
-};
-
 static int parse_address(const struct ctx *ctx, const char *word, struct word_addr *address)
 {
 	if (word_addr(word, address))
@@ -78,63 +70,75 @@ static int parse_address(const struct ctx *ctx, const char *word, struct word_ad
 	return usage(ctx, "\"%s\" is no MAC, IPv4 or IPv6 address", word);
 }
 
-static int address_add(struct ctx *ctx, int argc, char **argv)
+/* What follows the address. */
+static int parse_rest(const struct ctx *ctx, json_t *decl, int argc, char **argv)
 {
 	static const char *const keywords[] = { "port", "lladdr", NULL };
-	const char *port = NULL, *lladdr = NULL, **value;
-	struct word_addr address, mac;
-	struct nlattr *nest;
-	struct nl_msg *msg;
-	struct ivnl *nl;
-	char what[128];
+	struct word_addr mac;
 	int match, i;
+
+	for (i = 0; i < argc; i += 2) {
+		match = word_match(argv[i], keywords);
+		if (match < 0)
+			return word_unknown(ctx, "keyword", argv[i], match, keywords);
+		if (json_object_get(decl, keywords[match]))
+			return usage(ctx, "%s is given twice", keywords[match]);
+		if (i + 1 == argc)
+			return usage(ctx, "missing argument: the value of %s", keywords[match]);
+		if (!match) {
+			if (word_name(ctx, "NAME", argv[i + 1]))
+				return RC_USAGE;
+			address_set_port(decl, argv[i + 1]);
+			continue;
+		}
+		if (!word_addr(argv[i + 1], &mac) || mac.kind != WORD_MAC)
+			return usage(ctx, "\"%s\" is no MAC address", argv[i + 1]);
+		address_set_lladdr(decl, &mac);
+	}
+	if (!json_object_get(decl, "port"))
+		return usage_missing(ctx, "port NAME");
+	return 0;
+}
+
+static int add_one(struct ctx *ctx, const json_t *decl)
+{
+	const struct ivnl *nl = ivnl_get(ctx);
+	struct nl_msg *msg;
+	char what[128];
 	bool full;
+
+	if (!nl)
+		return RC_REFUSED;
+	msg = address_msg_new(nl, decl, &full);
+	snprintf(what, sizeof(what), "cannot add address %s", json_str(decl, "name"));
+	return ivnl_request(ctx, nl, msg, full, NULL, what);
+}
+
+static int address_add(struct ctx *ctx, int argc, char **argv)
+{
+	struct word_addr address;
+	json_t *decl;
+	int rc;
 
 	if (!argc)
 		return usage_missing(ctx, "ADDRESS");
 	if (parse_address(ctx, argv[0], &address))
 		return RC_USAGE;
-	for (i = 1; i < argc; i += 2) {
-		match = word_match(argv[i], keywords);
-		if (match < 0)
-			return word_unknown(ctx, "keyword", argv[i], match, keywords);
-		value = match ? &lladdr : &port;
-		if (*value)
-			return usage(ctx, "%s is given twice", keywords[match]);
-		if (i + 1 == argc)
-			return usage(ctx, "missing argument: the value of %s", keywords[match]);
-		*value = argv[i + 1];
-	}
-	if (!port)
-		return usage_missing(ctx, "port NAME");
-	if (word_name(ctx, "NAME", port))
-		return RC_USAGE;
-	if (lladdr && (!word_addr(lladdr, &mac) || mac.kind != WORD_MAC))
-		return usage(ctx, "\"%s\" is no MAC address", lladdr);
-
-	nl = ivnl_get(ctx);
-	if (!nl)
-		return RC_REFUSED;
-	msg = ivnl_msg_new(nl, IVSHM_CMD_ADDR_NEW, NLM_F_ACK);
-	nest = ivnl_nest(msg, IVSHM_A_ADDR);
-	full = !nest || nla_put(msg, addr_attrs[address.kind], address.len, address.bytes) ||
-	       nla_put_string(msg, IVSHM_A_ADDR_PORT, port) ||
-	       (lladdr && nla_put(msg, IVSHM_A_ADDR_LLADDR, mac.len, mac.bytes)) ||
-	       nla_nest_end(msg, nest);
-	snprintf(what, sizeof(what), "cannot add address %s", argv[0]);
-	return ivnl_request(ctx, nl, msg, full, NULL, what);
+	decl = address_new(&address);
+	rc = parse_rest(ctx, decl, argc - 1, argv + 1);
+	if (!rc)
+		rc = add_one(ctx, decl);
+	json_decref(decl);
+	return rc;
 }
 
-static int del_one(const struct ctx *ctx, const struct ivnl *nl, const char *word,
-		   const struct word_addr *address)
+static int del_one(const struct ctx *ctx, const struct ivnl *nl, const char *word)
 {
-	struct nl_msg *msg = ivnl_msg_new(nl, IVSHM_CMD_ADDR_DEL, NLM_F_ACK);
-	struct nlattr *nest = ivnl_nest(msg, IVSHM_A_ADDR);
+	struct nl_msg *msg;
 	char what[128];
 	bool full;
 
-	full = !nest || nla_put(msg, addr_attrs[address->kind], address->len, address->bytes) ||
-	       nla_nest_end(msg, nest);
+	msg = address_msg_del(nl, word, &full);
 	snprintf(what, sizeof(what), "cannot delete address %s", word);
 	return ivnl_request(ctx, nl, msg, full, NULL, what);
 }
@@ -156,7 +160,7 @@ static int address_del(struct ctx *ctx, int argc, char **argv)
 	if (!nl)
 		return RC_REFUSED;
 	for (i = 0; i < argc; i++)
-		if (parse_address(ctx, argv[i], &address) || del_one(ctx, nl, argv[i], &address))
+		if (del_one(ctx, nl, argv[i]))
 			rc = RC_REFUSED;
 	return rc;
 }

@@ -6,19 +6,18 @@
 #include <netlink/genl/genl.h>
 #include <netlink/netlink.h>
 #include <poll.h>
-#include <signal.h>
 #include <string.h>
-#include <sys/signalfd.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "attr.h"
 #include "nl.h"
 #include "output.h"
+#include "signals.h"
 
 enum filter {
 	SHOW_PORT = 1,
 	SHOW_COUPLING = 2,
+	SHOW_REGION = 4,
 };
 
 struct monitor {
@@ -28,19 +27,6 @@ struct monitor {
 	bool done;
 	int rc;
 };
-
-/* RFC 3339, local time, microseconds. */
-static void format_time(const struct timespec *when, char *buf, size_t size)
-{
-	char date[32], zone[8];
-	struct tm tm;
-
-	localtime_r(&when->tv_sec, &tm);
-	strftime(date, sizeof(date), "%Y-%m-%dT%H:%M:%S", &tm);
-	strftime(zone, sizeof(zone), "%z", &tm);
-	snprintf(buf, size, "%s.%06ld%.3s:%s", date, when->tv_nsec / 1000, zone,
-		 zone + 3);
-}
 
 static void event_state(json_t *event, const json_t *message, const char *key,
 			const struct value_names *states)
@@ -57,6 +43,7 @@ json_t *event_decode(const struct nlmsghdr *nlh, const struct timespec *when)
 	json_t *message = attr_decode(nlh);
 	const json_t *port = json_object_get(message, "port");
 	const json_t *coupling = json_object_get(message, "coupling");
+	const json_t *region = json_object_get(message, "region");
 	const json_t *pair = json_object_get(coupling, "pair");
 	const struct value_names *states;
 	json_t *event = NULL;
@@ -86,6 +73,11 @@ json_t *event_decode(const struct nlmsghdr *nlh, const struct timespec *when)
 				  json_str(pair, "src"), "dst",
 				  json_str(pair, "dst"));
 		break;
+	case IVSHM_CMD_REGION_NTF:
+		states = &region_states;
+		event = json_pack("{s:s, s:s, s:s}", "time", now, "event",
+				  "region", "region", json_str(region, "name"));
+		break;
 	default:
 		break;
 	}
@@ -101,9 +93,14 @@ json_t *event_decode(const struct nlmsghdr *nlh, const struct timespec *when)
 
 static void print_event(struct monitor *mon, json_t *event)
 {
-	bool port = !strcmp(json_str(event, "event"), "port");
+	const char *kind = json_str(event, "event");
+	unsigned int show = SHOW_COUPLING;
 
-	if (!(mon->filter & (port ? SHOW_PORT : SHOW_COUPLING))) {
+	if (!strcmp(kind, "port"))
+		show = SHOW_PORT;
+	else if (!strcmp(kind, "region"))
+		show = SHOW_REGION;
+	if (!(mon->filter & show)) {
 		json_decref(event);
 		return;
 	}
@@ -204,44 +201,10 @@ static void listen_loop(struct monitor *mon, struct nl_cb *cb, int signals)
 	}
 }
 
-/*
- * The signals that end the listening are read between two events, so that no
- * line is cut short. A shell starts its background jobs with SIGINT ignored;
- * ignored signals cannot be read.
- */
-static int open_signals(void)
-{
-	struct sigaction action = { .sa_handler = SIG_DFL };
-	sigset_t set;
-
-	sigemptyset(&set);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGTERM);
-	sigprocmask(SIG_BLOCK, &set, NULL);
-	sigaction(SIGINT, &action, NULL);
-	sigaction(SIGTERM, &action, NULL);
-	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-}
-
-static void close_signals(int signals)
-{
-	struct signalfd_siginfo info;
-	sigset_t set;
-
-	/* What ended the listening shall not end the program. */
-	while (read(signals, &info, sizeof(info)) > 0)
-		;
-	close(signals);
-	sigemptyset(&set);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGTERM);
-	sigprocmask(SIG_UNBLOCK, &set, NULL);
-}
-
 static int monitor(struct ctx *ctx, unsigned int filter)
 {
 	struct monitor mon = { .ctx = ctx, .filter = filter };
-	int signals = open_signals();
+	int signals = signals_open();
 	struct nl_cb *cb;
 
 	cb = nl_cb_alloc(NL_CB_DEFAULT);
@@ -262,7 +225,7 @@ static int monitor(struct ctx *ctx, unsigned int filter)
 	ivnl_close(mon.nl);
 out:
 	nl_cb_put(cb);
-	close_signals(signals);
+	signals_close(signals);
 	return mon.rc;
 }
 
@@ -275,7 +238,7 @@ static int monitor_run(struct ctx *ctx, int argc, char **argv, unsigned int filt
 
 static int monitor_all(struct ctx *ctx, int argc, char **argv)
 {
-	return monitor_run(ctx, argc, argv, SHOW_PORT | SHOW_COUPLING);
+	return monitor_run(ctx, argc, argv, SHOW_PORT | SHOW_COUPLING | SHOW_REGION);
 }
 
 static int monitor_port(struct ctx *ctx, int argc, char **argv)
@@ -288,11 +251,17 @@ static int monitor_coupling(struct ctx *ctx, int argc, char **argv)
 	return monitor_run(ctx, argc, argv, SHOW_COUPLING);
 }
 
+static int monitor_region(struct ctx *ctx, int argc, char **argv)
+{
+	return monitor_run(ctx, argc, argv, SHOW_REGION);
+}
+
 static const struct verb monitor_verbs[] = {
 	{ "all", NULL, "", "print every event as it happens", monitor_all },
 	{ "port", NULL, "", "print what happens to ports", monitor_port },
 	{ "coupling", NULL, "", "print what happens to couplings and pairs",
 	  monitor_coupling },
+	{ "region", NULL, "", "print what happens to regions", monitor_region },
 	{ .name = NULL }
 };
 
@@ -300,5 +269,7 @@ const struct object object_monitor = {
 	.name = "monitor",
 	.help = "events as they happen",
 	.verbs = monitor_verbs,
-	.more = "One line an event; with -j one JSON object a line. Ends on SIGINT.\n",
+	.more =
+	"One line an event; with -j one JSON object a line. Ends on SIGHUP, SIGINT and\n"
+	"SIGTERM.\n",
 };

@@ -2,30 +2,12 @@
 /* ivmctl port */
 #include "nl.h"
 #include "output.h"
+#include "verbs.h"
 
 static int port_show(struct ctx *ctx, int argc, char **argv)
 {
-	const char *name = NULL;
-	json_t *ports;
-
-	if (argc) {
-		name = argv[0];
-		if (word_name(ctx, "NAME", name))
-			return RC_USAGE;
-	}
-	if (argc > 1)
-		return usage_extra(ctx, argv[1]);
-
-	if (ivnl_fetch(ctx, &ivnl_kind_port, name, &ports))
-		return RC_REFUSED;
-	if (ctx->json)
-		return print_json(ctx, ports);
-	if (ctx->stats)
-		show_ports_stats(ctx, ports);
-	else
-		show_ports(ctx, ports);
-	json_decref(ports);
-	return RC_OK;
+	return verb_show(ctx, argc, argv, &ivnl_kind_port,
+			 ctx->stats ? show_ports_stats : show_ports);
 }
 
 static const struct verb port_verbs[] = {
@@ -43,7 +25,7 @@ const struct object object_port = {
 /* Bare ivmctl. */
 int overview(struct ctx *ctx)
 {
-	json_t *ports, *couplings;
+	json_t *ports, *couplings, *regions;
 
 	if (ivnl_fetch(ctx, &ivnl_kind_port, NULL, &ports))
 		return RC_REFUSED;
@@ -51,12 +33,19 @@ int overview(struct ctx *ctx)
 		json_decref(ports);
 		return RC_REFUSED;
 	}
+	if (ivnl_fetch(ctx, &ivnl_kind_region, NULL, &regions)) {
+		json_decref(ports);
+		json_decref(couplings);
+		return RC_REFUSED;
+	}
 
 	if (ctx->json)
-		return print_json(ctx, json_pack("{s:o, s:o}", "ports", ports,
-						 "couplings", couplings));
-	show_overview(ctx, ports, couplings);
+		return print_json(ctx, json_pack("{s:o, s:o, s:o}", "ports", ports,
+						 "couplings", couplings,
+						 "regions", regions));
+	show_overview(ctx, ports, couplings, regions);
 	json_decref(ports);
 	json_decref(couplings);
+	json_decref(regions);
 	return RC_OK;
 }

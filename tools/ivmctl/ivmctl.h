@@ -4,9 +4,16 @@
  *
  *   main.c    options, the table of objects and verbs, help
  *   batch.c   commands from a file
- *   words.c   what the user typed: matching, "did you mean", numbers, messages
- *   cmd_*.c   an object each: parse the words, send, print
- *   nl.c      the netlink socket, requests, and explaining refusals
+ *   word*.c   what the user typed: matching, "did you mean", numbers, messages
+ *   cmd_*.c   an object or command each: parse the words, send, print
+ *   conf*.c   configuration files
+ *   change.c  from what there is to what is declared, and back
+ *   decl.c    what can be declared: JSON, requests, words, each kind of which
+ *             has a file, coupling.c and address.c
+ *   trial.c   taking back what is not confirmed
+ *   rates.c   what ports and pairs do in a second
+ *   doctor_*.c  what is wrong with this host
+ *   nl*.c     the netlink socket, requests, and explaining refusals
  *   attr.c    what attributes and values are called; messages to JSON
  *   output.c  tables, colour, JSON and number formats
  *   show.c    how each object reads as text
@@ -54,11 +61,11 @@ struct verb {
 };
 
 /**
- * struct object - a kind of thing ivmctl knows
+ * struct object - a kind of thing ivmctl knows, or a command by itself
  * @name:  the word, of which any unique beginning will do
  * @help:  one line
  * @verbs: what can be done with it; the first is the default; ends with an
- *         entry without a name
+ *         entry without a name.  A command has one, without a name of its own
  * @more:  further lines of help, or NULL
  */
 struct object {
@@ -106,7 +113,16 @@ int run_batch(struct ctx *ctx, const char *file);
 extern const struct object object_port;
 extern const struct object object_coupling;
 extern const struct object object_address;
+extern const struct object object_region;
 extern const struct object object_monitor;
+extern const struct object command_apply;
+extern const struct object command_diff;
+extern const struct object command_save;
+extern const struct object command_try;
+extern const struct object command_confirm;
+extern const struct object command_doctor;
+extern const struct object command_top;
+extern const struct object command_metrics;
 int overview(struct ctx *ctx);
 
 /* words.c */
@@ -142,6 +158,24 @@ const char *word_suggest(const char *word, const char *const *words);
  * wrong place. Returns 0 or RC_USAGE.
  */
 int word_name(const struct ctx *ctx, const char *what, const char *word);
+/**
+ * struct word_option - an option of a command, among its words
+ * @name:  without dashes, NULL at the end of a list
+ * @flag:  set to true if it is there, or NULL
+ * @value: set to the word after it, or after a "=" in it, or NULL
+ */
+struct word_option {
+	const char *name;
+	bool *flag;
+	const char **value;
+};
+
+/*
+ * Take the options out of the words of a command; the others move to the front
+ * of @argv.  After "--" there are none.  Returns 0 or RC_USAGE.
+ */
+int word_options(const struct ctx *ctx, const struct word_option *options,
+		 int *argc, char **argv);
 /* A number from 0 to UINT32_MAX in decimal digits. Returns 0 or RC_USAGE. */
 int word_u32(const struct ctx *ctx, const char *what, const char *unit,
 	     const char *word, uint32_t *value);
@@ -164,7 +198,14 @@ struct word_addr {
 	unsigned char bytes[16];
 };
 
+/* Room for an address in words. */
+#define WORD_ADDR_TEXT	48
+
+/* word_addr.c */
+
 /* Whether @word is an address. */
 bool word_addr(const char *word, struct word_addr *addr);
+/* The address as everybody writes it: in small letters, the shortest way. */
+void word_addr_text(const struct word_addr *addr, char text[WORD_ADDR_TEXT]);
 
 #endif /* _IVMCTL_H */

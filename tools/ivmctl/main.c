@@ -17,13 +17,26 @@
 
 #define NETNS_DIR "/run/netns"
 /* Entries of a list of words, with "help" and the NULL at the end. */
-#define WORDS_MAX 16
+#define WORDS_MAX 24
 
+/* The first that a word is the beginning of: objects come before commands. */
 static const struct object *const objects[] = {
 	&object_port,
 	&object_coupling,
 	&object_address,
+	&object_region,
 	&object_monitor,
+};
+
+static const struct object *const commands[] = {
+	&command_apply,
+	&command_diff,
+	&command_save,
+	&command_try,
+	&command_confirm,
+	&command_doctor,
+	&command_top,
+	&command_metrics,
 };
 
 static const struct option long_options[] = {
@@ -59,48 +72,90 @@ static void print_help(FILE *f)
 	size_t i;
 
 	fputs("usage: ivmctl [OPTIONS] OBJECT [VERB] [ARGUMENTS]\n"
-	      "       ivmctl [OPTIONS]            all ports and couplings, in short\n"
+	      "       ivmctl [OPTIONS]            ports, couplings and regions, in short\n"
 	      "       ivmctl OBJECT help          more about an object\n\n"
 	      "Objects:\n", f);
 	for (i = 0; i < ARRAY_SIZE(objects); i++)
 		fprintf(f, "  %-10s %s\n", objects[i]->name, objects[i]->help);
+	fputs("Commands:\n", f);
+	for (i = 0; i < ARRAY_SIZE(commands); i++)
+		fprintf(f, "  %-10s %s\n", commands[i]->name, commands[i]->help);
 	fputc('\n', f);
 	print_options(f);
 	fputs("\nAny unique beginning of an object or verb will do. See ivmctl(8).\n", f);
+}
+
+static bool is_command(const struct object *object)
+{
+	return !*object->verbs->name;
 }
 
 static void print_object_help(FILE *f, const struct object *object)
 {
 	const struct verb *verb;
 
-	fprintf(f, "ivmctl %s: %s\n\n", object->name, object->help);
-	for (verb = object->verbs; verb->name; verb++)
-		fprintf(f, "  ivmctl %s %s%s%s\n      %s%s\n", object->name,
-			verb->name, *verb->args ? " " : "", verb->args,
-			verb->help, verb == object->verbs ? " (the default)" : "");
+	if (is_command(object)) {
+		verb = object->verbs;
+		fprintf(f, "ivmctl %s%s%s: %s\n", object->name,
+			*verb->args ? " " : "", verb->args, object->help);
+	} else {
+		fprintf(f, "ivmctl %s: %s\n\n", object->name, object->help);
+		for (verb = object->verbs; verb->name; verb++)
+			fprintf(f, "  ivmctl %s %s%s%s\n      %s%s\n", object->name,
+				verb->name, *verb->args ? " " : "", verb->args,
+				verb->help,
+				verb == object->verbs ? " (the default)" : "");
+	}
 	if (object->more)
 		fprintf(f, "\n%s", object->more);
+}
+
+/* The object or command that @word is, or the beginning of. */
+static const struct object *match_object(const char *word, int *match,
+					 const char **names)
+{
+	size_t nr = ARRAY_SIZE(objects);
+	size_t i;
+
+	for (i = 0; i < nr; i++)
+		names[i] = objects[i]->name;
+	names[nr] = "help";
+	*match = word_match(word, names);
+	if (*match >= 0)
+		return *match < (int)nr ? objects[*match] : NULL;
+	if (*match == WORD_AMBIGUOUS)
+		return NULL;
+
+	for (i = 0; i < ARRAY_SIZE(commands); i++)
+		names[i] = commands[i]->name;
+	names[i] = NULL;
+	*match = word_match(word, names);
+	if (*match >= 0)
+		return commands[*match];
+	if (*match == WORD_AMBIGUOUS)
+		return NULL;
+
+	/* For the complaint. */
+	for (i = 0; i < nr; i++)
+		names[i] = objects[i]->name;
+	for (i = 0; i < ARRAY_SIZE(commands); i++)
+		names[nr + i] = commands[i]->name;
+	names[nr + i] = "help";
+	return NULL;
 }
 
 static const struct object *find_object(struct ctx *ctx, const char *word,
 					bool *help)
 {
 	const char *names[WORDS_MAX] = { NULL };
-	size_t nr = ARRAY_SIZE(objects);
-	size_t i;
+	const struct object *object;
 	int match;
 
-	for (i = 0; i < nr; i++)
-		names[i] = objects[i]->name;
-	names[nr] = "help";
-
-	match = word_match(word, names);
-	*help = match == (int)nr;
-	if (match < 0) {
-		word_unknown(ctx, "object", word, match, names);
-		return NULL;
-	}
-	return *help ? NULL : objects[match];
+	object = match_object(word, &match, names);
+	*help = !object && match >= 0;
+	if (match < 0)
+		word_unknown(ctx, "object or command", word, match, names);
+	return object;
 }
 
 static const struct verb *find_verb(struct ctx *ctx, const struct object *object,
@@ -173,9 +228,13 @@ int run_command(struct ctx *ctx, int argc, char **argv)
 		return RC_USAGE;
 	ctx->object = object;
 
-	if (argc == 1) {
+	if (argc == 1 || is_command(object)) {
 		ctx->verb = object->verbs;
-		return ctx->verb->run(ctx, 0, argv + 1);
+		if (is_command(object) && argc > 1 && !strcmp(argv[1], "help")) {
+			print_object_help(ctx->out, object);
+			return RC_OK;
+		}
+		return ctx->verb->run(ctx, argc - 1, argv + 1);
 	}
 
 	verb = find_verb(ctx, object, argv[1], &help);

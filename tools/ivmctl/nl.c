@@ -11,6 +11,7 @@
 
 #include "attr.h"
 #include "nl.h"
+#include "output.h"
 
 /* Above the longest request, whose nests are below 64 KiB. */
 #define REQUEST_SIZE	(96 * 1024)
@@ -44,6 +45,13 @@ const struct ivnl_kind ivnl_kind_address = {
 	.key = "address",
 };
 
+const struct ivnl_kind ivnl_kind_region = {
+	.cmd = IVSHM_CMD_REGION_GET,
+	.nest = IVSHM_A_REGION,
+	.name = IVSHM_A_REGION_NAME,
+	.key = "region",
+};
+
 /**
  * struct request - a request on its way
  * @ctx:     complaints go by it
@@ -67,15 +75,6 @@ struct request {
 	bool changed;
 	int rc;
 };
-
-static void *check_alloc(void *p)
-{
-	if (!p) {
-		fputs("ivmctl: out of memory\n", stderr);
-		exit(RC_REFUSED);
-	}
-	return p;
-}
 
 /*
  * Tell which attribute is at fault, and refuse what we do not understand.

@@ -40,6 +40,7 @@ struct ivnl_kind {
 extern const struct ivnl_kind ivnl_kind_port;
 extern const struct ivnl_kind ivnl_kind_coupling;
 extern const struct ivnl_kind ivnl_kind_address;
+extern const struct ivnl_kind ivnl_kind_region;
 
 /*
  * Open a socket for @family. Returns NULL after a complaint: the module is
@@ -91,6 +92,33 @@ json_t *ivnl_collect(const struct ivnl_kind *kind, const json_t *replies);
  * families come and go. NULL after a complaint.
  */
 struct ivnl *ivnl_listen(const struct ctx *ctx);
+
+/* nl_batch.c */
+
+/**
+ * struct ivnl_fault - the first request of many that was refused
+ * @found: there is one
+ * @index: its number, from 0 in the order in which they were added
+ * @why:   in words
+ */
+struct ivnl_fault {
+	bool found;
+	size_t index;
+	char why[1024];
+};
+
+struct ivnl_batch;
+
+/* Requests to be sent many at a time. */
+struct ivnl_batch *ivnl_batch_new(struct ivnl *nl, struct ivnl_fault *fault);
+/*
+ * Add a request, which is released; @full if it did not fit into @msg. Some that
+ * were added after the one at fault may have been done. Returns false if it is
+ * not worth adding more.
+ */
+bool ivnl_batch_add(struct ivnl_batch *batch, struct nl_msg *msg, bool full);
+/* Send the rest and release @batch. Returns whether all were done. */
+bool ivnl_batch_end(struct ivnl_batch *batch);
 
 /* nl_explain.c */
 

@@ -94,6 +94,15 @@ static void add_value(struct text *text, const struct attr *attr,
 		if (nla_len(nla) >= 4)
 			text_add(text, " %u", nla_get_u32(nla));
 		break;
+	case AT_U64:
+		if (nla_len(nla) >= 8)
+			text_add(text, " %llu",
+				 (unsigned long long)nla_get_u64(nla));
+		break;
+	case AT_OCT32:
+		if (nla_len(nla) >= 4)
+			text_add(text, " %04o", nla_get_u32(nla));
+		break;
 	case AT_ENUM:
 		if (nla_len(nla) >= 4)
 			text_add(text, " %s",
@@ -222,6 +231,6 @@ void ivnl_explain(const struct ivnl_refusal *refusal, char *buf, size_t size)
 		return;
 
 	text_add(&text, "%s%s", message ? ": " : "", strerror(refusal->error));
-	if (refusal->error == EPERM)
+	if (refusal->error == EPERM && !message)
 		text_add(&text, " (this needs CAP_NET_ADMIN)");
 }

@@ -4,6 +4,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "output.h"
 
@@ -31,14 +32,16 @@ static const char *const color_codes[] = {
 	[COLOR_BAD] = "\033[31m",
 };
 
-static void out_of_memory(void)
+void *check_alloc(void *p)
 {
-	fputs("ivmctl: out of memory\n", stderr);
-	exit(RC_REFUSED);
+	if (!p) {
+		fputs("ivmctl: out of memory\n", stderr);
+		exit(RC_REFUSED);
+	}
+	return p;
 }
 
-/* ASCII's, and the second set at U+0080, two bytes in UTF-8. */
-static bool is_control(const char *text)
+bool text_is_control(const char *text)
 {
 	const unsigned char *c = (const unsigned char *)text;
 
@@ -56,14 +59,12 @@ json_t *json_text(const char *text, size_t len)
 	value = json_stringn(text, len);	/* NULL if not UTF-8 */
 	plain = value;
 	for (i = 0; i < len && plain; i++)
-		plain = !is_control(&text[i]);
+		plain = !text_is_control(&text[i]);
 	if (plain)
 		return value;
 	json_decref(value);
 
-	safe = malloc(4 * len + 1);
-	if (!safe)
-		out_of_memory();
+	safe = check_alloc(malloc(4 * len + 1));
 	for (p = safe, i = 0; i < len; i++) {
 		unsigned char c = (unsigned char)text[i];
 
@@ -87,6 +88,49 @@ const char *json_str(const json_t *object, const char *key)
 json_int_t json_int(const json_t *object, const char *key)
 {
 	return json_integer_value(json_object_get(object, key));
+}
+
+int json_by_name(const void *a, const void *b)
+{
+	static const char *const keys[] = { "name", "coupling", "src", "dst" };
+	const json_t *x = *(const json_t *const *)a, *y = *(const json_t *const *)b;
+	size_t i;
+	int diff;
+
+	for (i = 0; i < ARRAY_SIZE(keys); i++) {
+		diff = strcmp(json_str(x, keys[i]), json_str(y, keys[i]));
+		if (diff)
+			return diff;
+	}
+	return 0;
+}
+
+json_t *json_sorted(json_t *list, int (*compare)(const void *a, const void *b))
+{
+	size_t i, nr = json_array_size(list);
+	json_t **items = check_alloc(calloc(nr + 1, sizeof(*items)));
+	json_t *sorted = check_alloc(json_array());
+
+	for (i = 0; i < nr; i++)
+		items[i] = json_array_get(list, i);
+	qsort(items, nr, sizeof(*items), compare);
+	for (i = 0; i < nr; i++)
+		json_array_append(sorted, items[i]);
+	free(items);
+	json_decref(list);
+	return sorted;
+}
+
+void format_time(const struct timespec *when, char *buf, size_t size)
+{
+	char date[32], zone[8];
+	struct tm tm;
+
+	localtime_r(&when->tv_sec, &tm);
+	strftime(date, sizeof(date), "%Y-%m-%dT%H:%M:%S", &tm);
+	strftime(zone, sizeof(zone), "%z", &tm);
+	snprintf(buf, size, "%s.%06ld%.3s:%s", date, when->tv_nsec / 1000, zone,
+		 zone + 3);
 }
 
 int print_json(const struct ctx *ctx, json_t *value)
@@ -145,10 +189,8 @@ static unsigned int text_width(const char *text)
 
 struct table *table_new(unsigned int indent, const char *const *heads)
 {
-	struct table *table = calloc(1, sizeof(*table));
+	struct table *table = check_alloc(calloc(1, sizeof(*table)));
 
-	if (!table)
-		out_of_memory();
 	table->indent = indent;
 	table->heads = heads;
 	while (heads[table->columns])
@@ -163,16 +205,14 @@ void table_add(struct table *table, enum color color, const char *fmt, ...)
 
 	if (table->nr == table->room) {
 		table->room = table->room ? 2 * table->room : 64;
-		table->cells = reallocarray(table->cells, table->room,
-					    sizeof(*table->cells));
-		if (!table->cells)
-			out_of_memory();
+		table->cells = check_alloc(reallocarray(table->cells, table->room,
+							sizeof(*table->cells)));
 	}
 
 	cell = &table->cells[table->nr++];
 	va_start(ap, fmt);
 	if (vasprintf(&cell->text, fmt, ap) < 0)
-		out_of_memory();
+		check_alloc(NULL);
 	va_end(ap);
 	cell->width = text_width(cell->text);
 	cell->color = color;
@@ -209,11 +249,8 @@ static void table_print_rows(const struct ctx *ctx, const struct table *table,
 
 void table_print(const struct ctx *ctx, struct table *table)
 {
-	unsigned int *width = calloc(table->columns, sizeof(*width));
+	unsigned int *width = check_alloc(calloc(table->columns, sizeof(*width)));
 	unsigned int i, column;
-
-	if (!width)
-		out_of_memory();
 
 	for (column = 0; column < table->columns; column++) {
 		const char *head = table->heads[column];

@@ -6,6 +6,7 @@
 #include <jansson.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <time.h>
 
 #include "ivmctl.h"
 
@@ -18,6 +19,15 @@ enum color {
 	COLOR_BAD,
 };
 
+/* @p; the program ends if it is NULL for want of memory. */
+void *check_alloc(void *p);
+
+/*
+ * Whether a control character begins at @text: of ASCII, or of the second set at
+ * U+0080, two bytes in UTF-8.
+ */
+bool text_is_control(const char *text);
+
 /*
  * @len bytes that came from outside as a JSON string. Control characters and
  * what is not UTF-8 become \xNN: names must not steer a terminal.
@@ -27,6 +37,14 @@ json_t *json_text(const char *text, size_t len);
 /* Members of @object, "-" or 0 if there is no such. */
 const char *json_str(const json_t *object, const char *key);
 json_int_t json_int(const json_t *object, const char *key);
+
+/* For json_sorted(): objects by their names, or those of a pair. */
+int json_by_name(const void *a, const void *b);
+/* @list, which is released, in order. The caller owns it. */
+json_t *json_sorted(json_t *list, int (*compare)(const void *a, const void *b));
+
+/* RFC 3339, local time, microseconds. */
+void format_time(const struct timespec *when, char *buf, size_t size);
 
 /* Print and release @value. Returns enum rc. */
 int print_json(const struct ctx *ctx, json_t *value);
@@ -57,8 +75,9 @@ void show_ports(const struct ctx *ctx, const json_t *ports);
 void show_ports_stats(const struct ctx *ctx, const json_t *ports);
 void show_couplings(const struct ctx *ctx, const json_t *couplings);
 void show_overview(const struct ctx *ctx, const json_t *ports,
-		   const json_t *couplings);
+		   const json_t *couplings, const json_t *regions);
 void show_addresses(const struct ctx *ctx, const json_t *addresses);
+void show_regions(const struct ctx *ctx, const json_t *regions);
 /* An event as made by event_decode(). */
 void show_event(const struct ctx *ctx, const json_t *event);
 

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* How each object reads as text. */
+#include <grp.h>
+#include <pwd.h>
 #include <string.h>
 
 #include "attr.h"
@@ -260,8 +262,58 @@ static void overview_couplings(const struct ctx *ctx, const json_t *couplings)
 	table_print(ctx, table);
 }
 
+/* Sizes of regions are powers of two. */
+static void add_size(struct table *table, const json_t *object, const char *key)
+{
+	static const char *const units[] = { "", "K", "M", "G", "T", "P" };
+	json_int_t size = json_int(object, key);
+	unsigned int unit = 0;
+
+	while (size && !(size % 1024) && unit < ARRAY_SIZE(units) - 1) {
+		size /= 1024;
+		unit++;
+	}
+	table_add(table, COLOR_NONE, "%" JSON_INTEGER_FORMAT "%s", size, units[unit]);
+}
+
+static void add_user(struct table *table, const json_t *region)
+{
+	const struct passwd *user = getpwuid((uid_t)json_int(region, "uid"));
+	const struct group *group = getgrgid((gid_t)json_int(region, "gid"));
+	char uid[16], gid[16];
+
+	snprintf(uid, sizeof(uid), "%u", (unsigned int)json_int(region, "uid"));
+	snprintf(gid, sizeof(gid), "%u", (unsigned int)json_int(region, "gid"));
+	table_add(table, COLOR_NONE, "%s:%s", user ? user->pw_name : uid,
+		  group ? group->gr_name : gid);
+}
+
+void show_regions(const struct ctx *ctx, const json_t *regions)
+{
+	static const char *const heads[] = {
+		"REGION", "DEVICE", ">SIZE", ">PAGE", ">NODE", "MODE", "OWNER",
+		">USERS", NULL
+	};
+	struct table *table = table_new(0, heads);
+	json_t *region;
+	size_t i;
+
+	json_array_foreach(regions, i, region) {
+		add_str(table, COLOR_NAME, region, "name");
+		table_add(table, COLOR_NONE, "ivshm%" JSON_INTEGER_FORMAT,
+			  json_int(region, "number"));
+		add_size(table, region, "size");
+		add_size(table, region, "page_size");
+		add_int(table, region, "node");
+		add_str(table, COLOR_NONE, region, "mode");
+		add_user(table, region);
+		add_int(table, region, "users");
+	}
+	table_print(ctx, table);
+}
+
 void show_overview(const struct ctx *ctx, const json_t *ports,
-		   const json_t *couplings)
+		   const json_t *couplings, const json_t *regions)
 {
 	if (json_array_size(ports))
 		overview_ports(ctx, ports);
@@ -272,6 +324,11 @@ void show_overview(const struct ctx *ctx, const json_t *ports,
 		overview_couplings(ctx, couplings);
 	else
 		fputs("No couplings: see ivmctl coupling help.\n", ctx->out);
+	/* Few hosts have any. */
+	if (json_array_size(regions)) {
+		fputc('\n', ctx->out);
+		show_regions(ctx, regions);
+	}
 }
 
 void show_addresses(const struct ctx *ctx, const json_t *addresses)
@@ -307,10 +364,9 @@ void show_event(const struct ctx *ctx, const json_t *event)
 	const char *reason = json_str(event, "reason");
 
 	fprintf(ctx->out, "%s %s ", json_str(event, "time"), kind);
-	if (strcmp(kind, "port"))
-		print_color(ctx, COLOR_NAME, json_str(event, "coupling"));
-	else
-		print_color(ctx, COLOR_NAME, json_str(event, "port"));
+	/* Of a pair the coupling. */
+	print_color(ctx, COLOR_NAME,
+		    json_str(event, strcmp(kind, "pair") ? kind : "coupling"));
 	if (!strcmp(kind, "pair"))
 		fprintf(ctx->out, " %s -> %s", json_str(event, "src"),
 			json_str(event, "dst"));

@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
 /* What the user typed, and telling the user what is wrong with it. */
-#include <arpa/inet.h>
 #include <ctype.h>
-#include <netinet/ether.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "ivmctl.h"
+#include "output.h"
 
 /* Longest word for which a suggestion is looked for. */
 #define SUGGEST_MAX	32
+/* Most options of one command. */
+#define OPTIONS_MAX	8
 
 static void __printf(2, 0) vcomplain(const struct ctx *ctx, const char *fmt,
 				     va_list ap)
@@ -42,7 +43,8 @@ void print_usage(FILE *f, const struct object *object, const struct verb *verb)
 		fprintf(f, "usage: ivmctl %s [VERB] [ARGUMENTS], see ivmctl %s help\n",
 			object->name, object->name);
 	else
-		fprintf(f, "usage: ivmctl %s %s%s%s\n", object->name, verb->name,
+		fprintf(f, "usage: ivmctl %s%s%s%s%s\n", object->name,
+			*verb->name ? " " : "", verb->name,
 			*verb->args ? " " : "", verb->args);
 }
 
@@ -184,6 +186,75 @@ int word_name(const struct ctx *ctx, const char *what, const char *word)
 	return 0;
 }
 
+/* The option that @word is, or whose unique beginning, as far as it goes. */
+static const struct word_option *find_option(const struct ctx *ctx,
+					     const struct word_option *options,
+					     const char *word)
+{
+	char *name = check_alloc(strdup(word + strspn(word, "-")));
+	const char *names[OPTIONS_MAX + 1] = { NULL };
+	const char *suggestion;
+	size_t i;
+	int match;
+
+	for (i = 0; options[i].name && i < OPTIONS_MAX; i++)
+		names[i] = options[i].name;
+	name[strcspn(name, "=")] = '\0';
+	match = word_match(name, names);
+	suggestion = match < 0 ? word_suggest(name, names) : NULL;
+	free(name);
+	if (match >= 0)
+		return &options[match];
+
+	if (suggestion)
+		usage(ctx, "unknown option \"%s\", did you mean \"%s%s\"?", word,
+		      suggestion[1] ? "--" : "-", suggestion);
+	else
+		usage(ctx, "unknown option \"%s\" (options of ivmctl itself go before %s)",
+		      word, ctx->object->name);
+	return NULL;
+}
+
+int word_options(const struct ctx *ctx, const struct word_option *options,
+		 int *argc, char **argv)
+{
+	const struct word_option *option;
+	bool end = false;
+	int i, nr = 0;
+
+	for (i = 0; i < *argc; i++) {
+		char *word = argv[i], *name = word + strspn(word, "-");
+		size_t len = strcspn(name, "=");
+
+		/* A dash by itself is standard input. */
+		if (end || *word != '-' || !strcmp(word, "-")) {
+			argv[nr++] = word;
+			continue;
+		}
+		if (!strcmp(word, "--")) {
+			end = true;
+			continue;
+		}
+		option = find_option(ctx, options, word);
+		if (!option)
+			return RC_USAGE;
+		if (option->flag) {
+			if (name[len])
+				return usage(ctx, "option %.*s takes no argument",
+					     (int)(name - word + (long)len), word);
+			*option->flag = true;
+		} else if (name[len]) {
+			*option->value = name + len + 1;
+		} else if (++i < *argc) {
+			*option->value = argv[i];
+		} else {
+			return usage(ctx, "option %s needs an argument", word);
+		}
+	}
+	*argc = nr;
+	return 0;
+}
+
 int word_u32(const struct ctx *ctx, const char *what, const char *unit,
 	     const char *word, uint32_t *value)
 {
@@ -199,27 +270,4 @@ int word_u32(const struct ctx *ctx, const char *what, const char *unit,
 		return usage(ctx, "%s: %s %s is out of range", what, word, unit);
 	*value = (uint32_t)n;
 	return 0;
-}
-
-bool word_addr(const char *word, struct word_addr *addr)
-{
-	struct ether_addr ether;
-
-	if (inet_pton(AF_INET, word, addr->bytes) == 1) {
-		addr->kind = WORD_IPV4;
-		addr->len = 4;
-		return true;
-	}
-	if (inet_pton(AF_INET6, word, addr->bytes) == 1) {
-		addr->kind = WORD_IPV6;
-		addr->len = 16;
-		return true;
-	}
-	/* It takes less than six bytes of two digits, but nobody writes that. */
-	if (strlen(word) != 17 || !ether_aton_r(word, &ether))
-		return false;
-	memcpy(addr->bytes, ether.ether_addr_octet, sizeof(ether.ether_addr_octet));
-	addr->kind = WORD_MAC;
-	addr->len = 6;
-	return true;
 }

@@ -11,6 +11,7 @@
  *   IVSHM_A_PORT      a port, one tap or macvtap interface of a VM
  *   IVSHM_A_COUPLING  a coupling, a named set of ports
  *   IVSHM_A_ADDR      an address that belongs to a port
+ *   IVSHM_A_REGION    a region, memory behind /dev/ivshmN
  *
  * Requests work on the network namespace of the requesting socket: ports
  * live in the namespace of their interface and a coupling joins ports of one
@@ -25,7 +26,8 @@
  *
  * IVSHM_CMD_COUPLING_NEW
  *   in:  IVSHM_A_COUPLING { NAME, TYPE, MEMBERS or RULES or both,
- *                           [THRESHOLD], [IDLE], [PARK_US], [BYPASS], [STRICT], [MATCH] }
+ *                           [THRESHOLD], [IDLE], [PARK_US], [BYPASS], [STRICT], [MATCH],
+ *                           [DISABLED] }
  *   Ports named as members need not exist: the coupling engages as soon as
  *   the VMs start.  A rule is a MEMBER with exactly one of GLOB, MAC, IPV4, IPV6
  *   and UPPER: whatever port fits one of them is a member as long as it does, and
@@ -73,11 +75,46 @@
  *   It may be learned again.
  *   -ENOENT  the address is not configured
  *
+ * Regions belong to the host: all requests about them are for the initial
+ * network namespace (elsewhere -EPERM, and a dump is empty), and every change
+ * needs CAP_SYS_ADMIN in the initial user namespace.
+ *
+ * IVSHM_CMD_REGION_NEW
+ *   in:  IVSHM_A_REGION { NAME, SIZE, [PAGE_SIZE], [MODE], [UID], [GID],
+ *                         [NODE] }
+ *   -EEXIST  a region of that name exists
+ *   -EINVAL  the name or a value is out of range
+ *   -EDQUOT  the owner's regions would be larger than region_user_max_mib
+ *   -ENOSPC  all regions would be larger than region_max_mib, or there are
+ *            IVSHM_REGIONS_MAX of them
+ *   -ENOMEM  the memory is not there, of that node if one is named
+ *   -EINTR   the sender was killed meanwhile
+ *
+ * IVSHM_CMD_REGION_SET
+ *   in:  IVSHM_A_REGION { NAME, [MODE], [UID], [GID] }
+ *   For later opens: udev changes the device node.  Open files stay.
+ *   -ENOENT  no such region
+ *   -EINVAL  a value is out of range
+ *   -EDQUOT  as for REGION_NEW, of the new owner
+ *
+ * IVSHM_CMD_REGION_DEL
+ *   in:  IVSHM_A_REGION { NAME, [FORCE] }
+ *   -ENOENT  no such region
+ *   -EBUSY   the region is open or mapped, and FORCE is not there.  With FORCE
+ *            accesses to its mappings end in SIGBUS from then on.
+ *
+ * IVSHM_CMD_REGION_GET (do and dump)
+ *   in:  IVSHM_A_REGION { NAME }; nothing for a dump
+ *   out: IVSHM_A_REGION, all but FORCE
+ *   -ENOENT  no such region
+ *
  * Events, to the multicast group of the namespace concerned:
  *   IVSHM_CMD_PORT_NTF      a port came, changed its state or went
  *   IVSHM_CMD_COUPLING_NTF  a coupling was made, changed its state or went
  *   IVSHM_CMD_PAIR_NTF      a pair of ports changed its path: a coupling with
  *                           NAME and exactly one PAIR
+ *   IVSHM_CMD_REGION_NTF    a region was made, changed (both states are READY)
+ *                           or went
  * Each carries IVSHM_A_EVENT_OLD_STATE, IVSHM_A_EVENT_NEW_STATE (a value of
  * the state enum of the object) and IVSHM_A_EVENT_REASON (enum ivshm_reason)
  * beside the object.
@@ -89,10 +126,12 @@
 #define IVSHM_GENL_VERSION	1
 #define IVSHM_GENL_MCGRP_EVENTS	"events"
 
-/* Longest name of a coupling, with its terminating zero byte. */
+/* Longest name of a coupling or a region, with its terminating zero byte. */
 #define IVSHM_NAME_MAX		32
 /* Most members of one coupling. */
 #define IVSHM_MEMBERS_MAX	64
+/* Most regions of a host. */
+#define IVSHM_REGIONS_MAX	256
 
 /* Defaults and ranges of a coupling's options. */
 #define IVSHM_THRESHOLD_DEFAULT	1	/* frames within a second */
@@ -104,6 +143,8 @@
 
 /* Most addresses that can be configured in one network namespace. */
 #define IVSHM_ADDR_CONFIG_MAX	4096
+/* Of the device node of a region. */
+#define IVSHM_REGION_MODE_DEFAULT	0600
 
 enum ivshm_cmd {
 	IVSHM_CMD_UNSPEC,
@@ -115,6 +156,11 @@ enum ivshm_cmd {
 	IVSHM_CMD_COUPLING_NTF,
 	IVSHM_CMD_PAIR_NTF,
 	IVSHM_CMD_ADDR_GET,
+	IVSHM_CMD_REGION_NEW,
+	IVSHM_CMD_REGION_SET,
+	IVSHM_CMD_REGION_DEL,
+	IVSHM_CMD_REGION_GET,
+	IVSHM_CMD_REGION_NTF,
 	IVSHM_CMD_ADDR_NEW,
 	IVSHM_CMD_ADDR_DEL,
 	IVSHM_CMD_COUPLING_SET,
@@ -132,6 +178,7 @@ enum ivshm_attr {
 	IVSHM_A_EVENT_OLD_STATE,	/* u32 */
 	IVSHM_A_EVENT_NEW_STATE,	/* u32 */
 	IVSHM_A_EVENT_REASON,		/* u32, enum ivshm_reason */
+	IVSHM_A_REGION,			/* nest of enum ivshm_attr_region */
 
 	__IVSHM_A_MAX,
 	IVSHM_A_MAX = __IVSHM_A_MAX - 1
@@ -176,14 +223,11 @@ enum ivshm_attr_coupling {
 	IVSHM_A_COUPLING_BYPASS,	/* u8, 1: do not ask the bridge's rules, dynamic only */
 	IVSHM_A_COUPLING_PAIRS,		/* nest of IVSHM_A_COUPLING_PAIR */
 	IVSHM_A_COUPLING_PAIR,		/* nest of enum ivshm_attr_pair */
-	/*
-	 * u8, 1: nothing is learned of the members; what does not come from an
-	 * address configured for its port is dropped
-	 */
+	/* u8, 1: what is not from an address configured for its port is dropped */
 	IVSHM_A_COUPLING_STRICT,
 	IVSHM_A_COUPLING_MATCH,		/* u32, enum ivshm_match, dynamic only */
 	IVSHM_A_COUPLING_RULES,		/* nest of IVSHM_A_COUPLING_MEMBER */
-	IVSHM_A_COUPLING_DISABLED,	/* u8, 1: as if it were not there; only to be set */
+	IVSHM_A_COUPLING_DISABLED,	/* u8, 1: as if it were not there */
 
 	__IVSHM_A_COUPLING_MAX,
 	IVSHM_A_COUPLING_MAX = __IVSHM_A_COUPLING_MAX - 1
@@ -218,17 +262,11 @@ enum ivshm_attr_member {
 	IVSHM_A_MEMBER_NAME,		/* string, the interface */
 	IVSHM_A_MEMBER_PRESENT,		/* flag, the port exists and runs */
 	IVSHM_A_MEMBER_GLOB,		/* string, interfaces whose names match: * ? [a-z] */
-	/*
-	 * binary, 6, 4 and 16 bytes, the interface that the address is configured
-	 * for; or a macvtap with that MAC address
-	 */
+	/* binary, 6 bytes, configured for the interface, or the address of a macvtap */
 	IVSHM_A_MEMBER_MAC,
-	IVSHM_A_MEMBER_IPV4,
-	IVSHM_A_MEMBER_IPV6,
-	/*
-	 * string, all that have this upper device: a Linux bridge, or the lower
-	 * device of macvtaps in bridge mode
-	 */
+	IVSHM_A_MEMBER_IPV4,		/* binary, 4 bytes, configured for the interface */
+	IVSHM_A_MEMBER_IPV6,		/* binary, 16 bytes, likewise */
+	/* string, a Linux bridge, or the lower device of macvtaps in bridge mode */
 	IVSHM_A_MEMBER_UPPER,
 	IVSHM_A_MEMBER_IMPLICIT,	/* flag, not named: it fits a rule */
 
@@ -302,6 +340,31 @@ enum ivshm_attr_addr {
 
 	__IVSHM_A_ADDR_MAX,
 	IVSHM_A_ADDR_MAX = __IVSHM_A_ADDR_MAX - 1
+};
+
+enum ivshm_attr_region {
+	IVSHM_A_REGION_UNSPEC,
+	IVSHM_A_REGION_PAD,
+	/* string, below IVSHM_NAME_MAX bytes; letters, digits, +-.:=@_; no sign first */
+	IVSHM_A_REGION_NAME,
+	IVSHM_A_REGION_SIZE,		/* u64, bytes, a power of two */
+	IVSHM_A_REGION_PAGE_SIZE,	/* u32, bytes, 4096 (default) or 2097152 */
+	IVSHM_A_REGION_MODE,		/* u32, permission bits of the device node */
+	IVSHM_A_REGION_UID,		/* u32, owner, 0 if not given */
+	IVSHM_A_REGION_GID,		/* u32, group, 0 if not given */
+	IVSHM_A_REGION_NODE,		/* u32, NUMA node, absent for any */
+	IVSHM_A_REGION_FORCE,		/* flag, only in IVSHM_CMD_REGION_DEL */
+	IVSHM_A_REGION_STATE,		/* u32, enum ivshm_region_state */
+	IVSHM_A_REGION_NUMBER,		/* u32, N of /dev/ivshmN */
+	IVSHM_A_REGION_USERS,		/* u32, open files, those that are only mapped too */
+
+	__IVSHM_A_REGION_MAX,
+	IVSHM_A_REGION_MAX = __IVSHM_A_REGION_MAX - 1
+};
+
+enum ivshm_region_state {
+	IVSHM_REGION_READY,
+	IVSHM_REGION_GONE,		/* only in events */
 };
 
 /*

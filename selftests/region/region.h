@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Regions, as their tests make, open and delete them. */
+#ifndef _IVSHM_TEST_REGION_H
+#define _IVSHM_TEST_REGION_H
+
+#include <linux/ivshm.h>
+
+#include "nl.h"
+
+#define KIB	1024UL
+#define MIB	(1024 * KIB)
+#define PAGE	4096UL
+
+#define R(x)	IVSHM_A_REGION_##x
+
+/* A socket in the current network namespace, a message, the last answer. */
+struct control {
+	struct nl_msg *msg;
+	struct nl_answer answer;
+	int sock;
+	int family;
+	int group;
+};
+
+/* Attributes of a region as a reply or an event has them, absent ones ~0. */
+struct region_attrs {
+	char name[IVSHM_NAME_MAX];
+	uint64_t size;
+	uint32_t page_size;
+	uint32_t mode;
+	uint32_t uid;
+	uint32_t gid;
+	uint32_t node;
+	uint32_t state;
+	uint32_t number;
+	uint32_t users;
+	uint32_t old_state;
+	uint32_t new_state;
+};
+
+/* 0, or -ENOENT if the module is not loaded. */
+int control_open(struct control *c);
+void control_close(struct control *c);
+/* Send c->msg. Returns the error, 0 or negative. */
+int control_talk(struct control *c, nl_reader *reader, void *arg);
+/* A request about the region of that name; its nest, which is left open. */
+unsigned int control_begin(struct control *c, int cmd, const char *name);
+
+/* Each returns 0 or a negative error. A page size of 0 is left out. */
+int region_add(struct control *c, const char *name, uint64_t size, uint32_t page);
+int region_del(struct control *c, const char *name);
+int region_force(struct control *c, const char *name);
+int region_get(struct control *c, const char *name, struct region_attrs *attrs);
+/* Regions there are, or a negative error. */
+int region_count(struct control *c);
+/* Delete what a test that failed left behind. */
+void region_del_all(struct control *c);
+
+nl_reader region_read_attrs;
+
+/* A new descriptor of the region's device, or a negative error. */
+int region_open(struct control *c, const char *name, int flags);
+/* Map all of it, MAP_FAILED with errno set. */
+void *region_map(int fd, size_t size);
+
+/*
+ * The ioctls.  Each returns 0 or a negative error, and leaves the flags that the
+ * kernel gave back.
+ */
+extern uint32_t dma_flags;
+int map_dma(int fd, void *addr, size_t len, uint64_t offset, uint32_t flags);
+int unmap_dma(int fd, void *addr, size_t len);
+
+/* Whether reading a byte there ends in SIGBUS. */
+int region_faults(const void *at);
+/* A parameter of the module. Returns 0 or a negative error. */
+int parameter_set(const char *name, unsigned int value);
+
+#endif /* _IVSHM_TEST_REGION_H */

@@ -1,0 +1,142 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# ivmctl region, and what udev makes of regions. In the test machine, as root,
+# with the module loaded.
+
+# shellcheck source=../lib/ktap.sh
+. "$IVSHM_TOP/selftests/lib/ktap.sh"
+
+ivmctl=$IVSHM_TOP/tools/ivmctl/ivmctl
+work=/run/region-tool
+mkdir -p "$work"
+
+# says STATUS TEXT ARGUMENTS... - ivmctl ends with STATUS and says TEXT
+says()
+{
+	local status=$1 text=$2 rc=0
+	shift 2
+
+	"$ivmctl" "$@" >"$work/out" 2>&1 || rc=$?
+	cat "$work/out"
+	[ "$rc" = "$status" ] && [[ "$(<"$work/out")" == *"$text"* ]]
+}
+
+shows()
+{
+	says 0 '' region add pool size 1M node 0 mode 0660 group kvm || return
+	says 0 '' region add other size 2097152 page 2M || return
+	"$ivmctl" region show >"$work/out"
+	cat "$work/out"
+	diff - "$work/out" <<-END
+		REGION  DEVICE  SIZE  PAGE  NODE  MODE  OWNER      USERS
+		pool    ivshm0    1M    4K     0  0660  root:kvm       0
+		other   ivshm1    2M    2M     -  0600  root:root      0
+	END
+}
+
+json()
+{
+	"$ivmctl" -j region show other >"$work/out"
+	cat "$work/out"
+	diff - "$work/out" <<-END
+		[{"name":"other","number":1,"state":"ready","size":2097152,"page_size":2097152,"mode":"0600","uid":0,"gid":0,"users":0}]
+	END
+}
+
+refuses()
+{
+	says 1 'name "pool": a region of that name exists: File exists' region add pool size 4K &&
+		says 1 'size 12288: the size must be a power of two' region add x size 12K &&
+		says 1 'name "a/b": name of a region must be' region add a/b size 4K &&
+		says 1 'mode 6660: the mode must be of read and write permissions' region add x size 4K mode 6660 &&
+		says 1 'page 1048576: pages must be of 4 KiB or 2 MiB' region add x size 4M page 1M &&
+		says 1 'name "x": no such region' region del x &&
+		says 1 'name "x": no such region' region show x || return
+	setpriv --reuid 65534 --clear-groups "$ivmctl" region add x size 4K >"$work/out" 2>&1
+	cat "$work/out"
+	grep -q 'need CAP_SYS_ADMIN in the initial user namespace: Operation not permitted$' "$work/out"
+}
+
+busy()
+{
+	exec 7<>/dev/ivshm0
+	says 1 'only by force can it be deleted: Device or resource busy' region del pool &&
+		says 0 '"users":1' -j region show pool || return
+	exec 7<&-
+	says 0 '' region del pool
+}
+
+changes()
+{
+	says 0 '' region add watched size 4K && says 0 '' region set watched mode 0666 &&
+		says 0 '' region del watched
+}
+
+watches()
+{
+	local monitor rc=0
+
+	"$ivmctl" -j monitor region >"$work/events" &
+	monitor=$!
+	sleep 1
+	changes || rc=1
+	sleep 1
+	kill "$monitor"
+	wait "$monitor" || rc=1
+	cat "$work/events"
+	[ "$(grep -c '"event":"region","region":"watched"' "$work/events")" = 3 ] &&
+		tail -n 1 "$work/events" | grep -q '"old":"ready","new":"gone","reason":"config"}$' &&
+		return "$rc"
+}
+
+settled()
+{
+	udevadm settle --timeout 30
+	stat -c '%N %a %U:%G' "$1"
+	[ "$(stat -L -c '%a %U:%G' "$1")" = "$2" ]
+}
+
+named()
+{
+	local device
+
+	says 0 '' region add named size 4K mode 0640 group kvm || return
+	settled /dev/ivshm/named '640 root:kvm' || return
+	device=$(readlink -f /dev/ivshm/named)
+	says 0 '' region set named mode 0606 owner nobody group 0 || return
+	settled /dev/ivshm/named '606 nobody:root' || return
+	says 0 '' region del named && udevadm settle --timeout 30
+	[ ! -e /dev/ivshm/named ] && [ ! -e "$device" ]
+}
+
+udev()
+{
+	local rc=0
+
+	[ -x /lib/systemd/systemd-udevd ] || { echo "no udevd"; return "$KSFT_SKIP"; }
+	make -s -C "$IVSHM_TOP" install-host || return
+	# Of its output nothing must wait for its end.
+	/lib/systemd/systemd-udevd --daemon >/dev/null 2>&1 || return
+	named || rc=1
+	udevadm control --exit
+	return "$rc"
+}
+
+ends()
+{
+	says 0 '' region add last size 4K || return
+	exec 7<>/dev/ivshm0
+	says 0 '' region del last other force && says 0 '' region || return
+	exec 7<&-
+	[ ! -s "$work/out" ]
+}
+
+ktap_test "add and show" shows
+ktap_test "JSON" json
+ktap_test "what is refused, and the words for it" refuses
+ktap_test "busy" busy
+ktap_test "monitor" watches
+ktap_test "udev: name, owner, permissions" udev
+ktap_test "by force" ends
+ktap_done

@@ -1,0 +1,292 @@
+// SPDX-License-Identifier: GPL-2.0
+/* ivmctl region */
+#include <grp.h>
+#include <linux/ivshm_netlink.h>
+#include <netlink/attr.h>
+#include <pwd.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "attr.h"
+#include "nl.h"
+#include "output.h"
+#include "verbs.h"
+
+enum option {
+	OPT_SIZE,
+	OPT_PAGE,
+	OPT_MODE,
+	OPT_OWNER,
+	OPT_GROUP,
+	OPT_NODE,
+};
+
+static const char *const options[] = {
+	[OPT_SIZE] = "size",
+	[OPT_PAGE] = "page",
+	[OPT_MODE] = "mode",
+	[OPT_OWNER] = "owner",
+	[OPT_GROUP] = "group",
+	[OPT_NODE] = "node",
+	NULL
+};
+
+/* What "set" can change. */
+static const unsigned int set_options =
+	1U << OPT_MODE | 1U << OPT_OWNER | 1U << OPT_GROUP;
+
+/**
+ * struct request - what the user asks for
+ * @name:  of the region
+ * @given: mask of enum option: has a value
+ * @value: by enum option
+ */
+struct request {
+	const char *name;
+	unsigned int given;
+	uint64_t value[OPT_NODE + 1];
+};
+
+/* Bytes, or with a letter units of 1024, 1024 * 1024 and so on. */
+static int parse_size(const struct ctx *ctx, const char *what, const char *word,
+		      uint64_t *value)
+{
+	static const char units[] = "KMGT";
+	size_t digits = strspn(word, "0123456789");
+	const char *unit = NULL;
+	unsigned int shift;
+
+	if (digits && digits < 20 && word[digits]) {
+		unit = strchr(units, word[digits] & ~0x20);
+		/* As "16MiB", too. */
+		if (!unit || (word[digits + 1] && strcmp(word + digits + 1, "iB")))
+			digits = 0;
+	}
+	if (!digits)
+		return usage(ctx, "%s: \"%s\" is no size, as 4096, 64K, 16M, 1G or 1T",
+			     what, word);
+	shift = unit ? 10 * (unsigned int)(unit - units + 1) : 0;
+	*value = strtoull(word, NULL, 10);
+	if (digits > 19 || *value > UINT64_MAX >> shift)
+		return usage(ctx, "%s: %s is out of range", what, word);
+	*value <<= shift;
+	return 0;
+}
+
+static int parse_mode(const struct ctx *ctx, const char *word, uint64_t *value)
+{
+	size_t digits = strspn(word, "01234567");
+
+	if (!digits || digits > 4 || word[digits])
+		return usage(ctx, "mode: \"%s\" is no mode, as 0660", word);
+	*value = strtoull(word, NULL, 8);
+	return 0;
+}
+
+static int parse_number(const struct ctx *ctx, const char *what,
+			const char *unit, const char *word, uint64_t *value)
+{
+	uint32_t number = 0;
+
+	if (word_u32(ctx, what, unit, word, &number))
+		return RC_USAGE;
+	*value = number;
+	return 0;
+}
+
+static int parse_owner(const struct ctx *ctx, const char *word, uint64_t *value)
+{
+	const struct passwd *user = getpwnam(word);
+
+	if (!user && !word[strspn(word, "0123456789")])
+		return parse_number(ctx, "owner", "a user's number", word, value);
+	if (!user)
+		return usage(ctx, "owner: there is no user \"%s\"", word);
+	*value = user->pw_uid;
+	return 0;
+}
+
+static int parse_group(const struct ctx *ctx, const char *word, uint64_t *value)
+{
+	const struct group *group = getgrnam(word);
+
+	if (!group && !word[strspn(word, "0123456789")])
+		return parse_number(ctx, "group", "a group's number", word, value);
+	if (!group)
+		return usage(ctx, "group: there is no group \"%s\"", word);
+	*value = group->gr_gid;
+	return 0;
+}
+
+static int parse_option(const struct ctx *ctx, struct request *req,
+			unsigned int option, const char *word)
+{
+	uint64_t *value = &req->value[option];
+
+	if (req->given & 1U << option)
+		return usage(ctx, "%s is given twice", options[option]);
+	req->given |= 1U << option;
+
+	switch (option) {
+	case OPT_MODE:
+		return parse_mode(ctx, word, value);
+	case OPT_OWNER:
+		return parse_owner(ctx, word, value);
+	case OPT_GROUP:
+		return parse_group(ctx, word, value);
+	case OPT_NODE:
+		return parse_number(ctx, "node", "a NUMA node's number", word, value);
+	default:
+		return parse_size(ctx, options[option], word, value);
+	}
+}
+
+/* NAME [OPTION VALUE]... with options of @allowed */
+static int parse(const struct ctx *ctx, struct request *req,
+		 unsigned int allowed, int argc, char **argv)
+{
+	int i, option;
+
+	if (!argc)
+		return usage_missing(ctx, "NAME");
+	req->name = argv[0];
+	if (word_name(ctx, "NAME", req->name))
+		return RC_USAGE;
+	for (i = 1; i < argc; i += 2) {
+		option = word_match(argv[i], options);
+		if (option < 0)
+			return word_unknown(ctx, "option", argv[i], option, options);
+		if (!(allowed & 1U << option))
+			return usage(ctx, "the %s of a region cannot be changed",
+				     options[option]);
+		if (i + 1 == argc)
+			return usage(ctx, "missing argument: the value of %s",
+				     options[option]);
+		if (parse_option(ctx, req, (unsigned int)option, argv[i + 1]))
+			return RC_USAGE;
+	}
+	return 0;
+}
+
+static int send_region(struct ctx *ctx, const struct request *req, uint8_t cmd,
+		       const char *doing)
+{
+	static const int attrs[] = {
+		[OPT_SIZE] = IVSHM_A_REGION_SIZE,
+		[OPT_PAGE] = IVSHM_A_REGION_PAGE_SIZE,
+		[OPT_MODE] = IVSHM_A_REGION_MODE,
+		[OPT_OWNER] = IVSHM_A_REGION_UID,
+		[OPT_GROUP] = IVSHM_A_REGION_GID,
+		[OPT_NODE] = IVSHM_A_REGION_NODE,
+	};
+	struct ivnl *nl = ivnl_get(ctx);
+	struct nlattr *nest;
+	struct nl_msg *msg;
+	char what[128];
+	unsigned int i;
+	bool full;
+
+	if (!nl)
+		return RC_REFUSED;
+	msg = ivnl_msg_new(nl, cmd, NLM_F_ACK);
+	nest = ivnl_nest(msg, IVSHM_A_REGION);
+	full = !nest || nla_put_string(msg, IVSHM_A_REGION_NAME, req->name);
+	for (i = 0; i < ARRAY_SIZE(attrs) && !full; i++) {
+		if (!(req->given & 1U << i))
+			continue;
+		if (i == OPT_SIZE)
+			full = nla_put_u64(msg, attrs[i], req->value[i]);
+		else
+			full = nla_put_u32(msg, attrs[i], (uint32_t)req->value[i]);
+	}
+	full = full || nla_nest_end(msg, nest);
+	snprintf(what, sizeof(what), "cannot %s region %s", doing, req->name);
+	return ivnl_request(ctx, nl, msg, full, NULL, what);
+}
+
+static int region_add(struct ctx *ctx, int argc, char **argv)
+{
+	struct request req = { 0 };
+
+	if (parse(ctx, &req, ~0U, argc, argv))
+		return RC_USAGE;
+	if (!(req.given & 1U << OPT_SIZE))
+		return usage_missing(ctx, "size BYTES");
+	if (req.value[OPT_PAGE] > UINT32_MAX)
+		return usage(ctx, "page: pages are of 4K or 2M");
+	return send_region(ctx, &req, IVSHM_CMD_REGION_NEW, "add");
+}
+
+static int region_set(struct ctx *ctx, int argc, char **argv)
+{
+	struct request req = { 0 };
+
+	if (parse(ctx, &req, set_options, argc, argv))
+		return RC_USAGE;
+	if (!req.given)
+		return usage_missing(ctx, "mode, owner or group");
+	return send_region(ctx, &req, IVSHM_CMD_REGION_SET, "change");
+}
+
+static int del_region(const struct ctx *ctx, const struct ivnl *nl,
+		      const char *name, bool force)
+{
+	struct nl_msg *msg = ivnl_msg_new(nl, IVSHM_CMD_REGION_DEL, NLM_F_ACK);
+	struct nlattr *nest = ivnl_nest(msg, IVSHM_A_REGION);
+	bool full = !nest;
+	char what[128];
+
+	full = full || nla_put_string(msg, IVSHM_A_REGION_NAME, name);
+	if (force)
+		full = full || nla_put_flag(msg, IVSHM_A_REGION_FORCE);
+	full = full || nla_nest_end(msg, nest);
+	snprintf(what, sizeof(what), "cannot delete region %s", name);
+	return ivnl_request(ctx, nl, msg, full, NULL, what);
+}
+
+static int del_one(const struct ctx *ctx, const struct ivnl *nl, const char *name)
+{
+	return del_region(ctx, nl, name, false);
+}
+
+static int del_forced(const struct ctx *ctx, const struct ivnl *nl, const char *name)
+{
+	return del_region(ctx, nl, name, true);
+}
+
+static int region_del(struct ctx *ctx, int argc, char **argv)
+{
+	bool force = argc > 1 && !strcmp(argv[argc - 1], "force");
+
+	return verb_each(ctx, argc - force, argv, force ? del_forced : del_one);
+}
+
+static int region_show(struct ctx *ctx, int argc, char **argv)
+{
+	return verb_show(ctx, argc, argv, &ivnl_kind_region, show_regions);
+}
+
+static const struct verb region_verbs[] = {
+	{ "show", "list", "[NAME]", "show one region or all", region_show },
+	{ "add", "new", "NAME size BYTES [OPTION VALUE]...",
+	  "make shared memory behind a device", region_add },
+	{ "set", "change", "NAME OPTION VALUE [OPTION VALUE]...",
+	  "change who may open it", region_set },
+	{ "del", "delete", "NAME... [force]", "delete regions", region_del },
+	{ .name = NULL }
+};
+
+const struct object object_region = {
+	.name = "region",
+	.help = "memory that VMs share, behind /dev/ivshm/NAME",
+	.verbs = region_verbs,
+	.more =
+	"Options:\n"
+	"  size BYTES     a power of two, as 64K, 16M or 1G\n"
+	"  page 4K|2M     what it is made of (4K)\n"
+	"  node N         NUMA node that the memory is of (any)\n"
+	"  mode MODE      permissions of the device (0600)\n"
+	"  owner USER     owner of the device (root)\n"
+	"  group GROUP    group of the device (root)\n"
+	"mode, owner and group can be set later.\n",
+};

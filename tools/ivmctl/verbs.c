@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: GPL-2.0
+/* What several objects' verbs have in common. */
+#include "nl.h"
+#include "output.h"
+#include "verbs.h"
+
+int verb_show(struct ctx *ctx, int argc, char **argv, const struct ivnl_kind *kind,
+	      void (*show)(const struct ctx *ctx, const json_t *objects))
+{
+	const char *name = NULL;
+	json_t *objects;
+
+	if (argc) {
+		name = argv[0];
+		if (word_name(ctx, "NAME", name))
+			return RC_USAGE;
+	}
+	if (argc > 1)
+		return usage_extra(ctx, argv[1]);
+
+	if (ivnl_fetch(ctx, kind, name, &objects))
+		return RC_REFUSED;
+	if (ctx->json)
+		return print_json(ctx, objects);
+	show(ctx, objects);
+	json_decref(objects);
+	return RC_OK;
+}
+
+int verb_each(struct ctx *ctx, int argc, char **argv,
+	      int (*one)(const struct ctx *ctx, const struct ivnl *nl, const char *name))
+{
+	int rc = RC_OK;
+	struct ivnl *nl;
+	int i;
+
+	if (!argc)
+		return usage_missing(ctx, "NAME");
+	for (i = 0; i < argc; i++)
+		if (word_name(ctx, "NAME", argv[i]))
+			return RC_USAGE;
+
+	nl = ivnl_get(ctx);
+	if (!nl)
+		return RC_REFUSED;
+	for (i = 0; i < argc; i++)
+		if (one(ctx, nl, argv[i]))
+			rc = RC_REFUSED;
+	return rc;
+}
