@@ -38,6 +38,8 @@ enum {
 #define IVSHM_PREFAULT		256
 /* How long a flow waits for its frames in the receiver's tap. Nanoseconds. */
 #define IVSHM_HOLD_NS		(100 * NSEC_PER_MSEC)
+/* How long frames wait for a receiver that its VMM's ioctl holds. Nanoseconds. */
+#define IVSHM_HELD_NS		NSEC_PER_SEC
 /* Frames taken from a transmit ring, or delivered to one receiver, at once. */
 #define IVSHM_BATCH		64
 /* Descriptors looked at in one read section, a chain more or less. */

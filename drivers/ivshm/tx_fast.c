@@ -15,6 +15,7 @@
 
 #include <asm/unaligned.h>
 
+#include "capture.h"
 #include "coupling.h"
 #include "deliver.h"
 #include "detector.h"
@@ -303,8 +304,8 @@ u32 ivshm_tx_fast(struct ivshm_qp *qp)
 	struct ivshm_qp *dst = NULL;
 	u32 n, i, max, done = 0;
 
-	/* Nothing overtakes what waits. */
-	if (qp->nr_parked || !list_empty(&qp->redo) || !qp->port)
+	/* Nothing overtakes what waits, and what is watched takes a kernel buffer. */
+	if (ivshm_capture_on() || qp->nr_parked || !list_empty(&qp->redo) || !qp->port)
 		return 0;
 	n = ivshm_tx_fast_take(qp, fast);
 	if (!n)

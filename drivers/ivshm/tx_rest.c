@@ -3,6 +3,7 @@
 #include <linux/slab.h>
 
 #include "addr.h"
+#include "capture.h"
 #include "coupling.h"
 #include "deliver.h"
 #include "detector.h"
@@ -35,6 +36,7 @@ static u32 ivshm_tx_peers(struct ivshm_port *port, struct ivshm_qp **dst)
 /* To all other running members of a static coupling. May sleep. */
 static int ivshm_tx_flood(struct ivshm_qp *qp, struct ivshm_frame *f)
 {
+	struct sk_buff_head skbs;
 	struct ivshm_qp **dst;
 	u32 n = 0, i, sent = 0;
 	LIST_HEAD(bufs);
@@ -47,6 +49,9 @@ static int ivshm_tx_flood(struct ivshm_qp *qp, struct ivshm_frame *f)
 	if (!dst)
 		return -ENOMEM;
 
+	__skb_queue_head_init(&skbs);
+	if (ivshm_capture_on())
+		ivshm_capture_take(f, &skbs);
 	n = ivshm_tx_peers(qp->port, dst);
 	for (i = 0; i < n; i++) {
 		netdev_features_t features;
@@ -59,6 +64,8 @@ static int ivshm_tx_flood(struct ivshm_qp *qp, struct ivshm_frame *f)
 		/* Open under RCU means that its worker is there to be woken. */
 		rcu_read_lock();
 		ok = !err && ivshm_bounce(dst[i], &bufs);
+		if (ok)
+			ivshm_capture_show(sent ? NULL : qp->port, dst[i]->port, &skbs);
 		rcu_read_unlock();
 		if (ok) {
 			sent++;
@@ -70,6 +77,7 @@ static int ivshm_tx_flood(struct ivshm_qp *qp, struct ivshm_frame *f)
 		ivshm_qp_put(dst[i]);
 	}
 	kfree(dst);
+	__skb_queue_purge(&skbs);
 
 	if (sent) {
 		ivshm_qp_count(qp, IVSHM_A_STAT_TX_DIRECT_FRAMES);
@@ -220,6 +228,13 @@ static int ivshm_tx_rest(struct ivshm_qp *qp, struct list_head *frames)
 
 void ivshm_tx_dispatch(struct ivshm_qp *qp, struct list_head *frames)
 {
+	struct ivshm_frame *f;
+
+	/* All at once; those for which it fails are seen to when their turn comes. */
+	if (ivshm_capture_on())
+		list_for_each_entry(f, frames, list)
+			if (ivshm_capture_lacks(f) && ivshm_frame_linearise(qp, f))
+				break;
 	while (!list_empty(frames)) {
 		int err;
 
@@ -227,7 +242,8 @@ void ivshm_tx_dispatch(struct ivshm_qp *qp, struct list_head *frames)
 		err = ivshm_tx_rest(qp, frames);
 		ivshm_uplink_flush(qp);
 		if (err == -EINTR) {
-			list_splice_tail_init(frames, &qp->redo);
+			/* In front: what is there was taken later than what was parked. */
+			list_splice_init(frames, &qp->redo);
 			ivshm_worker_wake(&qp->worker, IVSHM_WORK_TX);
 		}
 	}
