@@ -417,6 +417,12 @@ static void coupling_free(struct ivshm_coupling *coupling)
 	kfree(coupling);
 }
 
+/* Workers that were deciding by it are done. Nothing of this sleeps. */
+static void coupling_free_rcu(struct rcu_head *rcu)
+{
+	coupling_free(container_of(rcu, struct ivshm_coupling, rcu));
+}
+
 /* A coupling that nobody knows yet, or NULL. */
 static struct ivshm_coupling *
 coupling_alloc(struct net *net, const struct ivshm_coupling_config *cfg)
@@ -596,30 +602,23 @@ void ivshm_coupling_del(struct ivshm_coupling *coupling)
 	coupling_unlink(coupling);
 	/* Its members may fit another one's rules. */
 	ivshm_coupling_look(net, NULL);
-	synchronize_rcu();
-	coupling_free(coupling);
+	/* Not waited for: an administrator may delete a thousand. */
+	call_rcu(&coupling->rcu, coupling_free_rcu);
 }
 
 /* Delete the couplings of @net, or of all namespaces. */
 static void coupling_del_all(const struct net *net)
 {
 	struct ivshm_coupling *coupling, *next;
-	LIST_HEAD(gone);
 
 	mutex_lock(&ivshm_mutex);
 	list_for_each_entry_safe(coupling, next, &ivshm_couplings, list) {
 		if (net && coupling->net != net)
 			continue;
 		coupling_unlink(coupling);
-		list_add(&coupling->list, &gone);
+		call_rcu(&coupling->rcu, coupling_free_rcu);
 	}
 	mutex_unlock(&ivshm_mutex);
-
-	if (list_empty(&gone))
-		return;
-	synchronize_rcu();
-	list_for_each_entry_safe(coupling, next, &gone, list)
-		coupling_free(coupling);
 }
 
 static void __net_exit coupling_net_exit(struct net *net)
@@ -689,4 +688,6 @@ void ivshm_coupling_exit(void)
 	unregister_pernet_subsys(&coupling_net_ops);
 	ivshm_detector_stop();
 	ivshm_bridge_rules_exit();
+	/* coupling_free_rcu() */
+	rcu_barrier();
 }

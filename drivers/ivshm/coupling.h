@@ -137,6 +137,7 @@ struct ivshm_rule {
  * @nr_named:	of those the first ones, which are for interfaces by name
  * @rule:	rules, any of which is enough
  * @nr_rules:	their number
+ * @rcu:	to free it by
  * @member:	the members
  *
  * Found by workers through ivshm_port.member under RCU; freed a grace period
@@ -164,6 +165,7 @@ struct ivshm_coupling {
 	u32 nr_named;
 	struct ivshm_rule *rule;
 	u32 nr_rules;
+	struct rcu_head rcu;
 	struct ivshm_member member[];
 };
 
@@ -249,8 +251,9 @@ void ivshm_coupling_look(const struct net *net, const char *name);
 int ivshm_coupling_rules_init(void);
 void ivshm_coupling_rules_exit(void);
 /*
- * Dissolve.  When it returns, no worker decides by it any more; frames that
- * waited for a receiver are decided anew by their own worker.
+ * Dissolve.  A worker finishes the batch that it is deciding by it, if any; what
+ * it takes from its ring later, and frames that wait for a receiver, it decides
+ * without it.
  */
 void ivshm_coupling_del(struct ivshm_coupling *coupling);
 /*
