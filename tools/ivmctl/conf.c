@@ -253,8 +253,8 @@ static char *next_line(char *line, int room, void *stream)
 	text = clean_line(p, (size_t)len);
 	if (text && strlen(text) >= (size_t)room) {
 		conf_wrong(p,
-		      "a line of %zu bytes, expected at most %d (members may go on in further lines, indented)",
-		      strlen(text), room - 1);
+			   "a line of %zu bytes, expected at most %d (members may go on in further lines, indented)",
+			   strlen(text), room - 1);
 		text = NULL;
 	}
 	snprintf(line, (size_t)room, "%s", text ? text : "");
@@ -310,7 +310,8 @@ static int key_value(void *user, const char *section, const char *word,
 		return 1;
 	list = p->section->is_list && p->section->is_list(key);
 	if (p->continued && !list) {
-		conf_wrong(p, "\"%s\" goes on with %s, expected KEY = VALUE (only members and upper may go on)",
+		conf_wrong(p,
+			   "\"%s\" goes on with %s, expected KEY = VALUE (only members and upper may go on)",
 			   value, word);
 		return 1;
 	}

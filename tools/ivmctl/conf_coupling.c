@@ -56,8 +56,8 @@ static void read_type(struct conf_parser *p, const char *value)
 		return;
 	}
 	conf_wrong(p, "unknown type \"%s\", expected static or dynamic%s%s%s", value,
-	      suggestion ? ", did you mean \"" : "", suggestion ? suggestion : "",
-	      suggestion ? "\"?" : "");
+		   suggestion ? ", did you mean \"" : "", suggestion ? suggestion : "",
+		   suggestion ? "\"?" : "");
 	/* The type that all options fit: no complaint shall follow from this one. */
 	json_object_set_new(p->decl, "type",
 			    json_string(coupling_type_words[IVSHM_COUPLING_DYNAMIC]));
@@ -79,8 +79,8 @@ static void read_number(struct conf_parser *p, const struct coupling_option *opt
 		return;
 	}
 	conf_wrong(p, "%s = \"%s\", expected %u to %u %s%s%s", option->word, value,
-	      option->min, option->max, option->unit,
-	      option->zero ? ", or " : "", option->zero ? option->zero : "");
+		   option->min, option->max, option->unit,
+		   option->zero ? ", or " : "", option->zero ? option->zero : "");
 }
 
 static void read_word(struct conf_parser *p, const struct coupling_option *option,
