@@ -222,8 +222,11 @@ static enum ivshm_reason rules_bridge(const struct ivshm_bridge_rules *rules,
 	return IVSHM_REASON_NONE;
 }
 
-/* Entries not refreshed for so long are; the least a bridge keeps them is 10 s. */
-#define FDB_REFRESH	(8 * USER_HZ)
+/*
+ * Entries not refreshed for so long are.  Standards have a bridge keep them for 10 s
+ * at least, and they are looked at every second.
+ */
+#define FDB_REFRESH	(4 * USER_HZ)
 
 /*
  * The bridge's forwarding entry names @dev and is not one of the host's own.
