@@ -11,7 +11,7 @@
 /* A network namespace of our own with a bridge br0. 0 or -errno. */
 int env_setup(void);
 int env_bridge(const char *name);
-/* Until its bridge forwards for @dev: it hears of what becomes of it a moment later. */
+/* Until its bridge is up and forwards for @dev: both hear of that a moment later. */
 int env_forwarding(const char *dev);
 int env_mtu(const char *dev, int mtu);
 /* Write to a file of /proc or /sys. 0 or -errno. */
