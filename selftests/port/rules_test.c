@@ -12,7 +12,8 @@
  *
  * The pair leaves the direct path, ivmctl says why, frames take the uplink with
  * whatever becomes of them there, and without the rule the pair joins again.  One
- * pair more has no rule, and stays.
+ * pair more has no rule, and stays.  A kernel that watches all that it does gets one
+ * rule for each reason.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -154,6 +155,22 @@ static int rule_tool(const struct pair *p, unsigned int nr, const char *command)
 		    command);
 }
 
+/* All of them, or on a kernel that is slow one for each reason. How many. */
+static unsigned int choose(const struct rule *rule, unsigned int n, struct rule *chosen)
+{
+	bool debug = env_debug();
+	unsigned int i, nr = 0;
+
+	for (; n--; rule++) {
+		for (i = 0; debug && i < nr; i++)
+			if (chosen[i].reason == rule->reason)
+				break;
+		if (!debug || i == nr)
+			chosen[nr++] = *rule;
+	}
+	return nr;
+}
+
 /* Rules that are not possible here are left out, and their pairs. */
 static unsigned int set_rules(FIXTURE_DATA(rules) * self, const struct rule *rule,
 			      const struct rule **set, unsigned int n)
@@ -234,37 +251,44 @@ static void taps_up(struct __test_metadata *_metadata, FIXTURE_DATA(rules) * sel
 
 TEST_F_TIMEOUT(rules, bridge, TIMEOUT)
 {
-	taps_up(_metadata, self, ARRAY_SIZE(bridge_rules) + 1);
-	try_rules(_metadata, self, bridge_rules, ARRAY_SIZE(bridge_rules), true);
+	struct rule rule[RULES];
+	unsigned int n = choose(bridge_rules, ARRAY_SIZE(bridge_rules), rule);
+
+	taps_up(_metadata, self, n + 1);
+	try_rules(_metadata, self, rule, n, true);
 	if (self->skipped)
 		SKIP(return, "%d rules are not possible here", self->skipped);
 }
 
 TEST_F_TIMEOUT(rules, filters, TIMEOUT)
 {
-	unsigned int i;
+	struct rule rule[RULES];
+	unsigned int i, n = choose(filter_rules, ARRAY_SIZE(filter_rules), rule);
 
-	taps_up(_metadata, self, ARRAY_SIZE(filter_rules) + 1);
-	try_rules(_metadata, self, filter_rules, ARRAY_SIZE(filter_rules), true);
+	taps_up(_metadata, self, n + 1);
+	try_rules(_metadata, self, rule, n, true);
 	/* These are for all bridges: one after the other. */
-	for (i = 0; i < ARRAY_SIZE(hook_rules); i++)
-		try_rules(_metadata, self, &hook_rules[i], 1, false);
+	n = choose(hook_rules, ARRAY_SIZE(hook_rules), rule);
+	for (i = 0; i < n; i++)
+		try_rules(_metadata, self, &rule[i], 1, false);
 	if (self->skipped)
 		SKIP(return, "%d rules are not possible here", self->skipped);
 }
 
 TEST_F_TIMEOUT(rules, macvtap, TIMEOUT)
 {
+	struct rule rule[RULES];
+	unsigned int n = choose(macvtap_rules, ARRAY_SIZE(macvtap_rules), rule);
 	int err;
 
 	tool("modprobe -q -a dummy macvtap; true");
-	for (; self->nr <= ARRAY_SIZE(macvtap_rules); self->nr++) {
+	for (; self->nr <= n; self->nr++) {
 		err = pair_macvtaps(&self->p[self->nr], self->nr);
 		if (err == -ENOPKG)
 			SKIP(return, "this kernel has no dummy or no macvtap");
 		ASSERT_EQ(0, err);
 	}
-	try_rules(_metadata, self, macvtap_rules, ARRAY_SIZE(macvtap_rules), true);
+	try_rules(_metadata, self, rule, n, true);
 	if (self->skipped)
 		SKIP(return, "%d rules are not possible here", self->skipped);
 }
