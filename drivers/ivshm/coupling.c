@@ -273,24 +273,6 @@ static void coupling_kick(struct ivshm_coupling *coupling)
 	}
 }
 
-struct ivshm_member *ivshm_coupling_place(const struct net *net,
-					  const char *name)
-{
-	struct ivshm_coupling *coupling;
-	u32 i;
-
-	lockdep_assert_held(&ivshm_mutex);
-
-	list_for_each_entry(coupling, &ivshm_couplings, list) {
-		if (coupling->net != net)
-			continue;
-		for (i = 0; i < coupling->nr_named; i++)
-			if (!strcmp(coupling->member[i].name, name))
-				return &coupling->member[i];
-	}
-	return NULL;
-}
-
 static bool member_is_implicit(const struct ivshm_member *member)
 {
 	return member->index >= member->coupling->nr_named;
@@ -508,6 +490,7 @@ int ivshm_coupling_new(struct net *net, const struct ivshm_coupling_config *cfg,
 	}
 	coupling->id = ++coupling_last_id;
 	list_add_tail(&coupling->list, &ivshm_couplings);
+	ivshm_coupling_names_add(coupling);
 	spin_lock(&coupling->lock);
 	coupling_follow(coupling, IVSHM_REASON_CONFIG);
 	spin_unlock(&coupling->lock);
@@ -566,18 +549,6 @@ int ivshm_coupling_set(struct ivshm_coupling *coupling, struct ivshm_coupling_co
 	return 0;
 }
 
-struct ivshm_coupling *ivshm_coupling_find(const struct net *net, const char *name)
-{
-	struct ivshm_coupling *coupling;
-
-	lockdep_assert_held(&ivshm_mutex);
-
-	list_for_each_entry(coupling, &ivshm_couplings, list)
-		if (coupling->net == net && !strcmp(coupling->name, name))
-			return coupling;
-	return NULL;
-}
-
 /* Nobody finds it any more; to be freed after a grace period. */
 static void coupling_unlink(struct ivshm_coupling *coupling)
 {
@@ -593,6 +564,7 @@ static void coupling_unlink(struct ivshm_coupling *coupling)
 	coupling_set_state(coupling, IVSHM_COUPLING_GONE, IVSHM_REASON_CONFIG);
 	spin_unlock(&coupling->lock);
 	list_del(&coupling->list);
+	ivshm_coupling_names_del(coupling);
 }
 
 void ivshm_coupling_del(struct ivshm_coupling *coupling)

@@ -74,6 +74,7 @@ struct ivshm_pair {
  * @index:	0 to nr - 1
  * @name:	interface the place is for; empty while it is for any that fits a
  *		rule and is not taken.  Under ivshm_mutex
+ * @named:	by @name, for a place that is for one interface
  * @port:	the port, NULL while there is none that runs.  RCU; written
  *		under ivshm_mutex and the coupling's lock
  * @pair:	pairs from this member to each other member, by its index; NULL
@@ -84,6 +85,7 @@ struct ivshm_member {
 	struct ivshm_coupling *coupling;
 	u32 index;
 	char name[IFNAMSIZ];
+	struct hlist_node named;
 	struct ivshm_port __rcu *port;
 	struct ivshm_pair *pair;
 	struct ivshm_pair_stats __percpu *stats;
@@ -117,6 +119,7 @@ struct ivshm_rule {
  * @id:		unique for the life of the module, never 0
  * @net:	namespace of its members; the coupling goes when it goes
  * @name:	unique within @net
+ * @named:	by @name, under ivshm_mutex
  * @type:	static or dynamic
  * @threshold:	frames within a second before a dynamic pair is joined. This and
  *		the next two are written under ivshm_mutex, read anywhere
@@ -148,6 +151,7 @@ struct ivshm_coupling {
 	u64 id;
 	struct net *net;
 	char name[IVSHM_NAME_MAX];
+	struct hlist_node named;
 	enum ivshm_coupling_type type;
 	enum ivshm_match match;
 	u32 threshold;
@@ -237,10 +241,15 @@ int ivshm_coupling_check_options(const struct ivshm_coupling_config *cfg,
 /* Change the options that are given, and whether it is disabled. 0 or -EINVAL. */
 int ivshm_coupling_set(struct ivshm_coupling *coupling, struct ivshm_coupling_config *cfg,
 		       struct netlink_ext_ack *extack);
+/* coupling_names.c */
 struct ivshm_coupling *ivshm_coupling_find(const struct net *net, const char *name);
 /* The place for interface @name in the coupling that names it, or NULL. */
 struct ivshm_member *ivshm_coupling_place(const struct net *net,
 					  const char *name);
+/* Let it and its places be found by name, or not any more. */
+void ivshm_coupling_names_add(struct ivshm_coupling *coupling);
+void ivshm_coupling_names_del(struct ivshm_coupling *coupling);
+
 /* Whether @port fits a rule of @coupling. coupling_rules.c */
 bool ivshm_coupling_fits(const struct ivshm_coupling *coupling, const struct ivshm_port *port);
 /* What rules look at has changed for @port: it stays, moves or goes. */

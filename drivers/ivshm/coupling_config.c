@@ -192,16 +192,13 @@ static int config_check_room(const struct net *net,
 	const struct ivshm_coupling *coupling;
 	u32 nr = 0;
 
-	list_for_each_entry(coupling, &ivshm_couplings, list) {
-		if (coupling->net != net)
-			continue;
-		nr++;
-		if (!strcmp(coupling->name, cfg->name)) {
-			NL_SET_ERR_MSG_ATTR(extack, config_attr(cfg, IVSHM_A_COUPLING_NAME),
-					    "a coupling of that name exists");
-			return -EEXIST;
-		}
+	if (ivshm_coupling_find(net, cfg->name)) {
+		NL_SET_ERR_MSG_ATTR(extack, config_attr(cfg, IVSHM_A_COUPLING_NAME),
+				    "a coupling of that name exists");
+		return -EEXIST;
 	}
+	list_for_each_entry(coupling, &ivshm_couplings, list)
+		nr += coupling->net == net;
 	if (nr >= IVSHM_COUPLINGS_MAX) {
 		NL_SET_ERR_MSG_ATTR(extack, config_attr(cfg, IVSHM_A_COUPLING_NAME),
 				    "too many couplings in this namespace");

@@ -208,7 +208,7 @@ TEST_F_TIMEOUT(addr, configured, TIMEOUT)
 TEST_F_TIMEOUT(addr, strict, TIMEOUT)
 {
 	struct guest *a = &self->g[0], *b = &self->g[1];
-	__u64 end = now_ms() + 10000, spoofed;
+	__u64 end, spoofed;
 	__u32 state = 0, reason = 0, seq = 0;
 	struct guest_frame f;
 	__u8 frame[100];
@@ -227,6 +227,7 @@ TEST_F_TIMEOUT(addr, strict, TIMEOUT)
 	ASSERT_EQ(1, guest_recv(a, &f, 5000));
 	ASSERT_EQ(1, guest_recv(&self->g[2], &f, 5000));
 
+	end = now_ms() + 10000;
 	while (state != IVSHM_PAIR_COUPLED && now_ms() < end) {
 		ASSERT_EQ(0, guest_pass(a, b, 100, seq++));
 		ASSERT_EQ(0, ctl_pair("lan0", tap[0], tap[1], &state, &reason));
