@@ -210,7 +210,8 @@ static u32 ivshm_tx_run(struct list_head *frames, struct ivshm_frame *f,
 }
 
 /*
- * The receiver's memory is not there.  Its worker brings it in meanwhile; a
+ * The receiver's memory is not there.  Its worker brings it in meanwhile, or has its
+ * VMM asked where it is; a
  * frame that misses too often, or for too long, is left there in a kernel buffer
  * and is not lost for it: the guest did have buffers.
  */
@@ -242,11 +243,15 @@ static void ivshm_tx_blocked(struct ivshm_qp *qp, struct ivshm_qp *dst,
 	case IVSHM_DELIVER_MISS_SRC:
 		f->want = IVSHM_WANT_FAULT;
 		return;
+	case IVSHM_DELIVER_IOTLB_SRC:
+		f->want = IVSHM_WANT_TRANSLATION;
+		return;
 	case IVSHM_DELIVER_USER_SRC:
 	case IVSHM_DELIVER_USER_DST:
 		f->want = IVSHM_WANT_LINEAR;
 		return;
 	case IVSHM_DELIVER_MISS_DST:
+	case IVSHM_DELIVER_IOTLB_DST:
 		ivshm_tx_missed(qp, dst, f);
 		return;
 	case IVSHM_DELIVER_FULL:

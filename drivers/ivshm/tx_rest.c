@@ -153,6 +153,8 @@ static int ivshm_tx_prepare(struct ivshm_qp *qp, struct ivshm_frame *f)
 			return err;
 		err = ivshm_vnet_convert(qp, f->buf, f->features, &f->bufs);
 		return err;
+	case IVSHM_WANT_TRANSLATION:
+		return -EINPROGRESS;
 	default:
 		return 0;
 	}
@@ -161,7 +163,8 @@ static int ivshm_tx_prepare(struct ivshm_qp *qp, struct ivshm_frame *f)
 /*
  * The part that may sleep, in order and no further than the first frame that
  * is ready to go direct.  Frames dealt with leave @frames; the others are to be
- * decided again. -EINTR: the worker is asked to pause.
+ * decided again. -EINTR: the worker is asked to pause.  -EINPROGRESS: a translation
+ * is missing that the VMM was asked for.
  */
 static int ivshm_tx_rest(struct ivshm_qp *qp, struct list_head *frames)
 {
@@ -208,6 +211,12 @@ static int ivshm_tx_rest(struct ivshm_qp *qp, struct list_head *frames)
 		switch (err) {
 		case 0:
 			break;
+		case -EINPROGRESS:
+			if (qp->stopping) {
+				ivshm_tx_drop(qp, f, IVSHM_A_STAT_DROP_MEMORY);
+				break;
+			}
+			fallthrough;
 		case -EINTR:
 			list_add(&f->list, frames);
 			return err;
@@ -241,11 +250,11 @@ void ivshm_tx_dispatch(struct ivshm_qp *qp, struct list_head *frames)
 		ivshm_tx_direct(qp, frames);
 		err = ivshm_tx_rest(qp, frames);
 		ivshm_uplink_flush(qp);
-		if (err == -EINTR) {
-			/* In front: what is there was taken later than what was parked. */
+		/* In front: what is there was taken later than what was parked. */
+		if (err)
 			list_splice_init(frames, &qp->redo);
+		if (err == -EINTR)
 			ivshm_worker_wake(&qp->worker, IVSHM_WORK_TX);
-		}
 	}
 	/* After the last frame was sent. */
 	smp_store_release(&qp->tx_uplink, false);
