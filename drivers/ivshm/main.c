@@ -7,6 +7,7 @@
 
 #include "addr.h"
 #include "coupling.h"
+#include "msgq_peer.h"
 #include "netlink.h"
 #include "port.h"
 #include "port_vhost.h"
@@ -46,6 +47,7 @@ static int __init ivshm_init(void)
 
 netlink:
 	ivshm_nl_exit();
+	ivshm_peer_exit();
 region:
 	ivshm_region_exit();
 port:
@@ -62,6 +64,7 @@ static void __exit ivshm_exit(void)
 	ivshm_net_exit();
 	ivshm_nl_exit();
 	ivshm_region_exit();
+	ivshm_peer_exit();
 	ivshm_coupling_exit();
 	ivshm_port_exit();
 	ivshm_addr_exit();

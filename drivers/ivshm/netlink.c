@@ -74,6 +74,26 @@ static const struct genl_ops nl_ops[] = {
 		.doit = ivshm_nl_region_get,
 		.dumpit = ivshm_nl_region_dump,
 	},
+	/* And peers in nl_peer.c. */
+	{
+		.cmd = IVSHM_CMD_PEER_SET,
+		.policy = ivshm_nl_peer_set_policy,
+		.maxattr = IVSHM_A_PEER,
+		.doit = ivshm_nl_peer_set,
+	},
+	{
+		.cmd = IVSHM_CMD_PEER_DEL,
+		.policy = ivshm_nl_peer_name_policy,
+		.maxattr = IVSHM_A_PEER,
+		.doit = ivshm_nl_peer_del,
+	},
+	{
+		.cmd = IVSHM_CMD_PEER_GET,
+		.policy = ivshm_nl_peer_name_policy,
+		.maxattr = IVSHM_A_PEER,
+		.doit = ivshm_nl_peer_get,
+		.dumpit = ivshm_nl_peer_dump,
+	},
 };
 
 struct genl_family ivshm_nl_family __ro_after_init = {

@@ -112,11 +112,11 @@ void ivshm_nl_region_event(const struct ivshm_region *region,
  * Requests
  */
 
-static int region_here(struct genl_info *info)
+int ivshm_nl_region_here(struct genl_info *info)
 {
 	if (net_eq(genl_info_net(info), &init_net))
 		return 0;
-	GENL_SET_ERR_MSG(info, "regions are the host's: ask in its initial namespace");
+	GENL_SET_ERR_MSG(info, "regions and peers are the host's: ask in its initial namespace");
 	return -EPERM;
 }
 
@@ -124,7 +124,7 @@ static int region_here(struct genl_info *info)
 static int region_permitted(struct sk_buff *skb, struct genl_info *info)
 {
 	if (netlink_capable(skb, CAP_SYS_ADMIN))
-		return region_here(info);
+		return ivshm_nl_region_here(info);
 	GENL_SET_ERR_MSG(info, "regions need CAP_SYS_ADMIN in the initial user namespace");
 	return -EPERM;
 }
@@ -258,7 +258,7 @@ int ivshm_nl_region_get(struct sk_buff *skb, struct genl_info *info)
 	void *hdr;
 	int err;
 
-	err = region_here(info) ?:
+	err = ivshm_nl_region_here(info) ?:
 	      region_parse(info, tb, IVSHM_A_REGION_NAME, get_policy);
 	if (err)
 		return err;

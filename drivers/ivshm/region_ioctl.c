@@ -8,15 +8,11 @@
 #include <linux/nospec.h>
 #include <linux/uaccess.h>
 
+#include "msgq.h"
 #include "region.h"
 
-/*
- * Get a structure of @size bytes that begins with its size from the caller, who
- * knows it shorter or longer, the unknown rest being zero.  At least the first
- * @least bytes must be there.
- */
-static int region_get_arg(void *arg, size_t size, size_t least,
-			  const void __user *argp)
+int ivshm_region_get_arg(void *arg, size_t size, size_t least,
+			 const void __user *argp)
 {
 	u32 argsz;
 	int err;
@@ -40,7 +36,7 @@ static long region_info(const struct ivshm_region_file *rf, void __user *argp)
 	u32 argsz;
 	int err;
 
-	err = region_get_arg(&info, sizeof(info), 16, argp);
+	err = ivshm_region_get_arg(&info, sizeof(info), 16, argp);
 	if (err)
 		return err;
 	if (info.flags)
@@ -66,7 +62,7 @@ static long region_export(struct file *file, void __user *argp)
 	struct file *exported;
 	int err, fd, mode;
 
-	err = region_get_arg(&arg, sizeof(arg), sizeof(arg), argp);
+	err = ivshm_region_get_arg(&arg, sizeof(arg), sizeof(arg), argp);
 	if (err)
 		return err;
 	mode = arg.flags & O_ACCMODE;
@@ -107,7 +103,7 @@ static long region_bind(struct ivshm_region_file *rf, void __user *argp)
 	struct ivshm_region_bind arg;
 	int err;
 
-	err = region_get_arg(&arg, sizeof(arg), sizeof(arg), argp);
+	err = ivshm_region_get_arg(&arg, sizeof(arg), sizeof(arg), argp);
 	if (err)
 		return err;
 	if (arg.flags || arg.vector >= IVSHM_VECTORS || arg.fd < -1)
@@ -130,9 +126,10 @@ static long region_ring(struct file *file, void __user *argp)
 {
 	struct ivshm_region_file *rf = file->private_data, *peer;
 	struct ivshm_region_ring arg;
+	struct ivshm_msgq *q;
 	int err;
 
-	err = region_get_arg(&arg, sizeof(arg), sizeof(arg), argp);
+	err = ivshm_region_get_arg(&arg, sizeof(arg), sizeof(arg), argp);
 	if (err)
 		return err;
 	if (!(file->f_mode & FMODE_WRITE))
@@ -140,6 +137,10 @@ static long region_ring(struct file *file, void __user *argp)
 	if (arg.flags || arg.vector >= IVSHM_VECTORS)
 		return -EINVAL;
 	arg.vector = array_index_nospec(arg.vector, IVSHM_VECTORS);
+	/* Pairs with the release in msgq_attach(). */
+	q = smp_load_acquire(&rf->msgq);
+	if (q)
+		ivshm_msgq_came(q);
 
 	xa_lock(&rf->region->peers);
 	peer = xa_load(&rf->region->peers, arg.peer);
@@ -159,7 +160,7 @@ static long region_map_dma(struct file *file, void __user *argp)
 	struct ivshm_region_map_dma arg;
 	int err;
 
-	err = region_get_arg(&arg, sizeof(arg), sizeof(arg), argp);
+	err = ivshm_region_get_arg(&arg, sizeof(arg), sizeof(arg), argp);
 	if (err)
 		return err;
 	if ((file->f_mode & (FMODE_READ | FMODE_WRITE)) != (FMODE_READ | FMODE_WRITE))
@@ -179,7 +180,7 @@ static long region_unmap_dma(struct file *file, void __user *argp)
 	struct ivshm_region_unmap_dma arg;
 	int err;
 
-	err = region_get_arg(&arg, sizeof(arg), sizeof(arg), argp);
+	err = ivshm_region_get_arg(&arg, sizeof(arg), sizeof(arg), argp);
 	if (err)
 		return err;
 	if (arg.flags)
@@ -212,6 +213,6 @@ long ivshm_region_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 	case IVSHM_REGION_UNMAP_DMA:
 		return region_unmap_dma(file, argp);
 	default:
-		return -ENOTTY;
+		return ivshm_msgq_ioctl(file, cmd, argp);
 	}
 }
