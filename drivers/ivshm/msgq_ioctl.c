@@ -154,12 +154,14 @@ static int do_done(struct batch *b, void __user *at)
  * @one:	does one
  * @room:	others may find room afterwards
  */
-static const struct kind {
+struct kind {
 	unsigned int cmd;
 	size_t least;
 	int (*one)(struct batch *b, void __user *at);
 	bool room;
-} kinds[] = {
+};
+
+static const struct kind kinds[] = {
 	{ IVSHM_MSGQ_POST, sizeof(struct ivshm_msgq_slot), do_post, true },
 	{ IVSHM_MSGQ_SEND, sizeof(struct ivshm_msgq_send), do_send, false },
 	{ IVSHM_MSGQ_RECV, sizeof(struct ivshm_msgq_recv), do_recv, true },

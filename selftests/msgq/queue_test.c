@@ -81,19 +81,23 @@ TEST_F(queue, copied)
 	EXPECT_STREQ("a", (char *)recv.name);
 	EXPECT_EQ(5, recv.inline_len);
 	EXPECT_EQ(0, memcmp(recv.data, "hello\0", 6));
-	for (i = 0; i < sizeof(recv.name); i++)
+	for (i = 0; i < sizeof(recv.name); i++) {
 		EXPECT_TRUE(!i || !recv.name[i]);
-	for (i = 5; i < IVSHM_MSGQ_INLINE_MAX; i++)
+	}
+	for (i = 5; i < IVSHM_MSGQ_INLINE_MAX; i++) {
 		EXPECT_EQ(0, recv.data[i]);
+	}
 	EXPECT_EQ(0, recv.reserved);
 
 	EXPECT_EQ(0, memcmp(b->at + 8 * PAGE, a->at + 5 * PAGE + 100, 3 * PAGE));
 	/* Not a byte elsewhere. */
 	EXPECT_EQ(0x11, b->at[8 * PAGE - 1]);
-	for (i = 11 * PAGE; i < SIZE; i++)
+	for (i = 11 * PAGE; i < SIZE; i++) {
 		ASSERT_EQ(0x11, b->at[i]);
-	for (i = 0; i < SIZE; i++)
+	}
+	for (i = 0; i < SIZE; i++) {
 		ASSERT_EQ((char)(i * 7 + i / 256), a->at[i]);
+	}
 	EXPECT_EQ(-EAGAIN, msgq_recv(b->fd, &recv));
 	EXPECT_EQ(POLLOUT, polled(b->fd));
 }
@@ -198,8 +202,9 @@ TEST_F(queue, bounds)
 	EXPECT_EQ(-EALREADY, msgq_attach(d.fd, 3, 2));
 	ASSERT_EQ(0, peer_allow(&self->c, "a", "d"));
 
-	for (i = 0; i < 3; i++)
+	for (i = 0; i < 3; i++) {
 		EXPECT_EQ(0, send_text(a, &d, "x"));
+	}
 	EXPECT_EQ(POLLOUT, polled(a->fd));
 	EXPECT_EQ(-EAGAIN, send_text(a, &d, "x"));
 	EXPECT_EQ(0, polled(a->fd));
@@ -250,8 +255,9 @@ TEST_F(queue, limits)
 	int i;
 
 	ASSERT_EQ(0, peer_limit(&self->c, "a", "b", 3, 4, 2 * PAGE));
-	for (i = 0; i < 8; i++)
+	for (i = 0; i < 8; i++) {
 		ASSERT_EQ(0, msgq_post(b->fd, i * 8 * PAGE, 8 * PAGE, i));
+	}
 	EXPECT_EQ(-EMSGSIZE, send_range(a, b, 0, 2 * PAGE + 1, IVSHM_MSGQ_COPY));
 	ASSERT_EQ(0, peer_limit(&self->c, "a", "b", ~0, ~0ULL, 0));
 	EXPECT_EQ(-EMSGSIZE, send_range(a, b, 0, 4 * PAGE + 1, IVSHM_MSGQ_COPY));
@@ -268,8 +274,9 @@ TEST_F(queue, limits)
 	EXPECT_EQ(3, at.stat[STAT(MESSAGES)]);
 	EXPECT_EQ(2, at.stat[STAT(COPIED)]);
 	EXPECT_EQ(2, at.stat[STAT(REFUSED_FULL)]);
-	for (i = 0; i < 3; i++)
+	for (i = 0; i < 3; i++) {
 		EXPECT_EQ(0, msgq_recv(b->fd, &recv));
+	}
 	ASSERT_EQ(0, peer_get(&self->c, "a", "b", &at));
 	EXPECT_EQ(0, at.now_messages);
 	EXPECT_EQ(0, at.now_pages);
@@ -352,8 +359,9 @@ TEST_F(queue, completions)
 	ASSERT_EQ(0, window_join(&self->c, b, "b"));
 	ASSERT_EQ(0, msgq_attach(b->fd, IVSHM_MSGQ_DEPTH_MAX, 0));
 	ASSERT_EQ(0, peer_limit(&self->c, "a", "b", IVSHM_PEER_MESSAGES_MAX, ~0ULL, ~0ULL));
-	for (i = 0; i < IVSHM_MSGQ_DEPTH; i++)
+	for (i = 0; i < IVSHM_MSGQ_DEPTH; i++) {
 		ASSERT_EQ(0, msgq_send(a->fd, &send));
+	}
 	EXPECT_EQ(-ENOBUFS, msgq_send(a->fd, &send));
 	ASSERT_EQ(0, msgq_recv(b->fd, &recv));
 	EXPECT_EQ(-ENOBUFS, msgq_send(a->fd, &send));
