@@ -191,7 +191,7 @@ static void send_count(const struct ivshm_msg *msg)
 /* Into the queue, in which the receiver may have it at once. */
 static void send_commit(struct ivshm_msgq *to, struct ivshm_msg *msg, u32 defer_us)
 {
-	ktime_t due = ktime_add_us(ktime_get(), defer_us);
+	ktime_t due = defer_us ? ktime_add_us(ktime_get(), defer_us) : 0;
 
 	spin_lock_bh(&to->lock);
 	if (msg->landing)

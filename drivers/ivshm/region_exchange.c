@@ -26,6 +26,7 @@ static void slots_unhold(struct ivshm_region *region, unsigned long at,
 			 * on; all that it does depends on what it finds.
 			 */
 			smp_store_release(slot, ivshm_slot_page(*slot));
+		cond_resched();
 	}
 	wake_up_all(&region->exchanged);
 }
@@ -79,8 +80,10 @@ static void slots_unfreeze(struct ivshm_region *region, unsigned long at,
 {
 	unsigned long i;
 
-	for (i = at; i < at + nr; i++)
+	for (i = at; i < at + nr; i++) {
 		page_ref_unfreeze(ivshm_slot_page(region->slot[i]), 1);
+		cond_resched();
+	}
 }
 
 /*
@@ -179,6 +182,7 @@ static void slots_swap(struct ivshm_region *region, unsigned long at,
 			continue;
 		WRITE_ONCE(region->slot[at + i], ivshm_slot_held(pages[i]));
 		pages[i] = ivshm_slot_page(page);
+		cond_resched();
 	}
 }
 

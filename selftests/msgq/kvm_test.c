@@ -161,7 +161,7 @@ TEST_F_TIMEOUT(guests, isolation, 240)
 	/* Both ran, and what came was hers. */
 	EXPECT_LT(times / 2, guest_regs(to).rdx & 0xffffffff);
 	EXPECT_LT(times / 4, worded);
-	TH_LOG("%d pages moved while the sender went to %llu and the receiver took %llu, %d times busy",
+	TH_LOG("%d pages moved, the sender went to %llu, the receiver took %llu, %d times busy",
 	       i, (unsigned long long)(guest_regs(from).rcx & 0xffffffff),
 	       (unsigned long long)(guest_regs(to).rdx & 0xffffffff), busy);
 }

@@ -24,13 +24,13 @@
 #define PAGES	64
 #define SIZE	(PAGES * PAGE)
 
-FIXTURE(hostile)
+FIXTURE(abuse)
 {
 	struct control c;
 	struct window a, b, d;
 };
 
-FIXTURE_SETUP(hostile)
+FIXTURE_SETUP(abuse)
 {
 	window_clear(&self->a);
 	window_clear(&self->b);
@@ -48,7 +48,7 @@ FIXTURE_SETUP(hostile)
 	ASSERT_EQ(0, peer_allow(&self->c, "b", "a"));
 }
 
-FIXTURE_TEARDOWN(hostile)
+FIXTURE_TEARDOWN(abuse)
 {
 	window_close(&self->a);
 	window_close(&self->b);
@@ -75,7 +75,7 @@ static int try_batch(int fd, int i, struct ivshm_msgq_batch arg)
 }
 
 /* Sizes, counts and reserved members, of each ioctl. */
-TEST_F(hostile, batches)
+TEST_F(abuse, batches)
 {
 	static char entries[64 * 1024];
 	int fd = self->b.fd, i;
@@ -137,7 +137,7 @@ TEST_F(hostile, batches)
 }
 
 /* Every byte of an answer was set by the kernel, and none behind it. */
-TEST_F(hostile, replies)
+TEST_F(abuse, replies)
 {
 	struct window *a = &self->a, *b = &self->b;
 	struct ivshm_msgq_send send = { .to = b->number, .flags = IVSHM_MSGQ_TELL };
@@ -166,7 +166,7 @@ TEST_F(hostile, replies)
 	}
 }
 
-TEST_F(hostile, sends)
+TEST_F(abuse, sends)
 {
 	struct window *a = &self->a, *b = &self->b;
 	const struct ivshm_msgq_send good = {
@@ -207,7 +207,7 @@ TEST_F(hostile, sends)
 }
 
 /* An array that ends in nothing: what was before it is done, and said so. */
-TEST_F(hostile, array_ends)
+TEST_F(abuse, array_ends)
 {
 	struct window *a = &self->a, *b = &self->b;
 	struct ivshm_msgq_send send = { .to = b->number };
@@ -245,25 +245,27 @@ struct flipper {
 	atomic_int stop;
 };
 
+#define FLIP(at, value)	__atomic_store_n(&(at), value, __ATOMIC_RELAXED)
+
 static void *flip(void *arg)
 {
 	struct flipper *f = arg;
-	volatile struct ivshm_msgq_send *send = &f->send;
+	struct ivshm_msgq_send *send = &f->send;
 	unsigned int n = 0;
 
 	while (!atomic_load(&f->stop)) {
 		n++;
-		send->to = n & 1 ? f->b : f->d;
-		send->len = n & 2 ? ~0ULL : 2 * PAGE;
-		send->offset = n & 4 ? ~0ULL - PAGE : PAGE;
-		send->inline_len = n & 8 ? ~0U : 8;
-		send->how = n & 16 ? IVSHM_MSGQ_MOVE : n;
-		send->flags = n & 32 ? ~0U : 0;
+		FLIP(send->to, n & 1 ? f->b : f->d);
+		FLIP(send->len, n & 2 ? ~0ULL : 2 * PAGE);
+		FLIP(send->offset, n & 4 ? ~0ULL - PAGE : PAGE);
+		FLIP(send->inline_len, n & 8 ? ~0U : 8);
+		FLIP(send->how, n & 16 ? IVSHM_MSGQ_MOVE : n);
+		FLIP(send->flags, n & 32 ? ~0U : 0);
 	}
 	return NULL;
 }
 
-TEST_F_TIMEOUT(hostile, flipped, 60)
+TEST_F_TIMEOUT(abuse, flipped, 60)
 {
 	struct flipper f = { .b = self->b.number, .d = self->d.number };
 	struct window *to[2] = { &self->b, &self->d };
@@ -300,7 +302,7 @@ TEST_F_TIMEOUT(hostile, flipped, 60)
 }
 
 /* A receiver that never takes holds back those who send to it, and nobody else. */
-TEST_F(hostile, never_takes)
+TEST_F(abuse, never_takes)
 {
 	struct window *a = &self->a, *b = &self->b, *d = &self->d;
 	struct ivshm_msgq_recv recv;
@@ -334,7 +336,7 @@ TEST_F(hostile, never_takes)
 }
 
 /* Senders and receivers that are killed in the middle of something long. */
-TEST_F_TIMEOUT(hostile, killed, 120)
+TEST_F_TIMEOUT(abuse, killed, 120)
 {
 	struct ivshm_msgq_recv recv;
 	struct window big, *b = &self->b;
@@ -389,7 +391,7 @@ TEST_F_TIMEOUT(hostile, killed, 120)
 }
 
 /* Who has a queue has the module. */
-TEST_F(hostile, unload)
+TEST_F(abuse, unload)
 {
 	EXPECT_EQ(-1, syscall(SYS_delete_module, "ivshm", O_NONBLOCK));
 	EXPECT_EQ(EWOULDBLOCK, errno);
