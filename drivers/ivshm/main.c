@@ -7,7 +7,7 @@
 
 #include "addr.h"
 #include "coupling.h"
-#include "msgq_peer.h"
+#include "msgq.h"
 #include "netlink.h"
 #include "port.h"
 #include "port_vhost.h"
@@ -32,6 +32,7 @@ static int __init ivshm_init(void)
 	err = ivshm_port_init();
 	if (err)
 		goto coupling;
+	ivshm_msgq_cost_init();
 	err = ivshm_region_init();
 	if (err)
 		goto port;

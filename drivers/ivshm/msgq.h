@@ -240,6 +240,9 @@ void ivshm_msgq_leave(struct ivshm_msgq *q);
 /* Whoever polls is told that the region was deleted. */
 void ivshm_msgq_region_gone(const struct ivshm_region *region);
 
+/* Find out what takes how long here. Takes some milliseconds; sleeps. */
+void ivshm_msgq_cost_init(void);
+
 /* Of a file of a region: ioctls, poll(), and its end. */
 long ivshm_msgq_ioctl(struct file *file, unsigned int cmd, void __user *argp);
 __poll_t ivshm_msgq_poll(struct file *file, struct poll_table_struct *wait);
@@ -254,6 +257,8 @@ int ivshm_msgq_bring(struct ivshm_msgq *q, struct ivshm_msgq *to,
 		     struct ivshm_msg *msg, const struct ivshm_msgq_send *arg);
 /* Give back what was shared. Sleeps. */
 void ivshm_msgq_take_back(struct ivshm_msgq *to, struct ivshm_msg *msg);
+/* Whether to move @len bytes, in pages of @unit bytes, takes less than a copy. */
+bool ivshm_msgq_cost_moves(u64 len, u64 unit);
 /* The sender is told, if it wants to be, and @msg is gone. Sleeps. */
 void ivshm_msg_end(struct ivshm_msg *msg, enum ivshm_msgq_status status);
 void ivshm_landing_free(struct ivshm_msgq *q, struct ivshm_landing *landing);

@@ -1,15 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Message queues: how a range comes to its landing slot. */
 #include <linux/mm.h>
-#include <linux/module.h>
 #include <linux/slab.h>
 
 #include "msgq.h"
 #include "region.h"
-
-static unsigned int msgq_move_min = 65536;
-module_param(msgq_move_min, uint, 0644);
-MODULE_PARM_DESC(msgq_move_min, "Bytes from which on messages sent in any way have their pages moved");
 
 /* Milliseconds that references to pages have to go. */
 #define PATIENCE	20
@@ -112,8 +107,9 @@ static bool auto_moves(const struct ivshm_region *region,
 {
 	u64 unit = PAGE_SIZE << region->order;
 
-	return arg->len >= READ_ONCE(msgq_move_min) && region->order == to->order &&
-	       IS_ALIGNED(arg->offset | arg->len | msg->landing->offset, unit);
+	return region->order == to->order &&
+	       IS_ALIGNED(arg->offset | arg->len | msg->landing->offset, unit) &&
+	       ivshm_msgq_cost_moves(arg->len, unit);
 }
 
 int ivshm_msgq_bring(struct ivshm_msgq *q, struct ivshm_msgq *to,

@@ -41,6 +41,7 @@ FIXTURE_SETUP(move)
 
 FIXTURE_TEARDOWN(move)
 {
+	parameter_set("msgq_move_min", 0);
 	window_close(&self->a);
 	window_close(&self->b);
 	region_del_all(&self->c);
@@ -177,6 +178,7 @@ TEST_F(move, any_way)
 	int pipes[2];
 
 	/* Short ones, those that are not whole pages, and those in use are copied. */
+	ASSERT_EQ(0, parameter_set("msgq_move_min", 65536));
 	ASSERT_EQ(0, msgq_post(b->fd, 0, 32 * PAGE, 1));
 	memset(a->at, 0x44, SIZE);
 	send.len = PAGE;
@@ -208,6 +210,14 @@ TEST_F(move, any_way)
 	EXPECT_EQ(0, msgq_recv(b->fd, &recv));
 	EXPECT_EQ(IVSHM_MSGQ_MOVE, recv.how);
 	EXPECT_TRUE(all(a->at, 0, 32));
+	/* As it takes less time: one or the other. */
+	ASSERT_EQ(0, parameter_set("msgq_move_min", 0));
+	ASSERT_EQ(0, msgq_post(b->fd, 0, 32 * PAGE, 1));
+	memset(a->at, 0x45, SIZE);
+	send.how = IVSHM_MSGQ_AUTO;
+	EXPECT_EQ(0, msgq_send(a->fd, &send));
+	EXPECT_TRUE(send.how == IVSHM_MSGQ_COPY || send.how == IVSHM_MSGQ_MOVE);
+	EXPECT_TRUE(all(b->at, 0x45, 32));
 }
 
 TEST_F(move, shared)
