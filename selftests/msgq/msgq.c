@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -114,15 +115,38 @@ int peer_count(struct control *c)
 	return control_talk(c, count_one, &nr) ?: nr;
 }
 
+/* Names of all peers. */
+struct names {
+	int nr;
+	char (*at)[2][IVSHM_NAME_MAX];
+};
+
+static int name_one(const struct nlmsghdr *nlh, const struct nlattr *attrs, int len,
+		    void *arg)
+{
+	const struct nlattr *nest = nl_find(attrs, len, IVSHM_A_PEER);
+	struct names *names = arg;
+
+	(void)nlh;
+	if (!nest || names->nr == IVSHM_PEERS_MAX)
+		return 0;
+	text_of(names->at[names->nr][0], nl_in(nest, P(FROM)));
+	text_of(names->at[names->nr++][1], nl_in(nest, P(TO)));
+	return 0;
+}
+
 void peer_del_all(struct control *c)
 {
-	struct peer_attrs last;
+	struct names names = { 0 };
 
-	do {
-		last.from[0] = '\0';
-		nl_begin(c->msg, c->family, IVSHM_CMD_PEER_GET, NLM_F_DUMP);
-		control_talk(c, read_attrs, &last);
-	} while (last.from[0] && !peer_deny(c, last.from, last.to));
+	names.at = calloc(IVSHM_PEERS_MAX, sizeof(*names.at));
+	if (!names.at)
+		return;
+	nl_begin(c->msg, c->family, IVSHM_CMD_PEER_GET, NLM_F_DUMP);
+	control_talk(c, name_one, &names);
+	while (names.nr--)
+		peer_deny(c, names.at[names.nr][0], names.at[names.nr][1]);
+	free(names.at);
 }
 
 /*
