@@ -39,7 +39,7 @@ static int add_memory(int vm, int slot, uint64_t at, void *memory, size_t size)
 	return ioctl(vm, KVM_SET_USER_MEMORY_REGION, &m);
 }
 
-int guest_make(struct guest *g, int kvm, const uint8_t *code, size_t len,
+int guest_make(struct guest *g, int kvm, int chips, const uint8_t *code, size_t len,
 	       void *window, size_t size)
 {
 	struct kvm_regs regs = { .rip = GUEST_CODE, .rflags = 2 };
@@ -54,7 +54,8 @@ int guest_make(struct guest *g, int kvm, const uint8_t *code, size_t len,
 		return -errno;
 	memcpy(g->memory + GUEST_CODE, code, len);
 	if (add_memory(g->vm, 0, 0, g->memory, GUEST_WINDOW) ||
-	    add_memory(g->vm, 1, GUEST_WINDOW, window, size))
+	    (size && add_memory(g->vm, 1, GUEST_WINDOW, window, size)) ||
+	    (chips && ioctl(g->vm, KVM_CREATE_IRQCHIP, 0)))
 		return -errno;
 	g->vcpu = ioctl(g->vm, KVM_CREATE_VCPU, 0);
 	g->run_size = ioctl(kvm, KVM_GET_VCPU_MMAP_SIZE, 0);
@@ -134,4 +135,48 @@ struct kvm_regs guest_regs(struct guest *g)
 
 	ioctl(g->vcpu, KVM_GET_REGS, &regs);
 	return regs;
+}
+
+int guest_irqfd(struct guest *g, int event, uint32_t line)
+{
+	struct kvm_irqfd irqfd = { .fd = event, .gsi = line };
+
+	return ioctl(g->vm, KVM_IRQFD, &irqfd) ? -errno : 0;
+}
+
+static int64_t stat_value(int fd, const struct kvm_stats_header *header, uint32_t offset)
+{
+	uint64_t value;
+
+	if (pread(fd, &value, sizeof(value), header->data_offset + offset) != sizeof(value))
+		return -1;
+	return value;
+}
+
+int64_t guest_exits(struct guest *g)
+{
+	struct kvm_stats_header header;
+	struct {
+		struct kvm_stats_desc desc;
+		char name[256];
+	} stat;
+	int64_t exits = -1;
+	uint32_t i, size;
+	int fd;
+
+	fd = ioctl(g->vcpu, KVM_GET_STATS_FD, NULL);
+	if (fd < 0)
+		return -1;
+	if (pread(fd, &header, sizeof(header), 0) != sizeof(header))
+		header.num_desc = 0;
+	for (i = 0; i < header.num_desc && exits < 0; i++) {
+		size = sizeof(stat.desc) + header.name_size;
+		if (size > sizeof(stat) ||
+		    pread(fd, &stat, size, header.desc_offset + i * size) != size)
+			break;
+		if (!strcmp(stat.desc.name, "exits"))
+			exits = stat_value(fd, &header, stat.desc.offset);
+	}
+	close(fd);
+	return exits;
 }

@@ -25,12 +25,19 @@ struct guest {
 
 /* /dev/kvm, or -1. */
 int guest_kvm(void);
-/* 0 or a negative error. */
-int guest_make(struct guest *g, int kvm, const uint8_t *code, size_t len,
+/*
+ * With interrupt controllers if @chips, and without a window if @size is 0.  0 or a
+ * negative error.
+ */
+int guest_make(struct guest *g, int kvm, int chips, const uint8_t *code, size_t len,
 	       void *window, size_t size);
 void guest_begin(struct guest *g);
 void guest_end(struct guest *g);
 void guest_free(struct guest *g);
 struct kvm_regs guest_regs(struct guest *g);
+/* What an eventfd signals becomes that interrupt of the guest. 0 or an error. */
+int guest_irqfd(struct guest *g, int event, uint32_t line);
+/* How often its vCPU has left the guest, or -1. */
+int64_t guest_exits(struct guest *g);
 
 #endif /* _IVSHM_TEST_GUEST_H */

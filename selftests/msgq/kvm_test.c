@@ -97,9 +97,9 @@ FIXTURE_SETUP(guests)
 	ASSERT_EQ(0, peer_allow(&self->c, "a", "b"));
 	for (i = 0; i < PAGES; i++)
 		set_word(&self->b, i, HERS);
-	ASSERT_EQ(0, guest_make(&self->from, self->kvm, sender, sizeof(sender),
+	ASSERT_EQ(0, guest_make(&self->from, self->kvm, 0, sender, sizeof(sender),
 				self->a.at, SIZE));
-	ASSERT_EQ(0, guest_make(&self->to, self->kvm, receiver, sizeof(receiver),
+	ASSERT_EQ(0, guest_make(&self->to, self->kvm, 0, receiver, sizeof(receiver),
 				self->b.at, SIZE));
 	guest_begin(&self->from);
 	guest_begin(&self->to);
