@@ -34,10 +34,14 @@ static u64 cost_fault = 1000;
 bool ivshm_msgq_cost_moves(u64 len, u64 unit)
 {
 	unsigned int min = READ_ONCE(msgq_move_min);
-	u64 faults = len / unit;
+	u64 faults;
 
 	if (min)
 		return len >= min;
+	/* Without huge pages a large one is mapped by small ones. */
+	if (!IS_ENABLED(CONFIG_TRANSPARENT_HUGEPAGE))
+		unit = PAGE_SIZE;
+	faults = len / unit;
 	/* In parts of a page, or it would be too much for 64 bits. */
 	len >>= PAGE_SHIFT;
 	return len * cost_clear / (COST_BYTES >> PAGE_SHIFT) + 2 * faults * cost_fault <

@@ -56,7 +56,8 @@ static int bring_share(struct ivshm_msgq *q, struct ivshm_msgq *to,
 	int err;
 
 	msg->nr_kept = slot_of(region, arg->len);
-	msg->kept = kvmalloc_array(msg->nr_kept, sizeof(*msg->kept), GFP_KERNEL_ACCOUNT);
+	msg->kept = kvmalloc_array(msg->nr_kept, sizeof(*msg->kept),
+				   GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
 	if (!msg->kept)
 		return -ENOMEM;
 	err = xa_alloc_cyclic(&to->held, &msg->id, msg, xa_limit_31b, &to->next_id,
