@@ -7,6 +7,7 @@
 #include <linux/string.h>
 
 #include "msgq_peer.h"
+#include "netlink.h"
 #include "region.h"
 
 /* The list. */
@@ -15,8 +16,6 @@ LIST_HEAD(ivshm_peers);
 
 static DEFINE_HASHTABLE(peer_hash, 8);
 static unsigned int peer_count;
-/* Changes with the list; 0 would switch a dump's check off. */
-static u32 peer_seq = 1;
 
 static u32 peer_key(const char *from, const char *to)
 {
@@ -141,6 +140,7 @@ int ivshm_peer_allow(const struct ivshm_peer_config *cfg,
 	peer = ivshm_peer_find(cfg->from, cfg->to);
 	if (peer) {
 		peer_set(peer, cfg);
+		ivshm_nl_peer_event(peer, IVSHM_PEER_ALLOWED, IVSHM_PEER_ALLOWED);
 		goto unlock;
 	}
 	if (peer_count == IVSHM_PEERS_MAX) {
@@ -158,7 +158,7 @@ int ivshm_peer_allow(const struct ivshm_peer_config *cfg,
 	list_add_tail(&peer->list, &ivshm_peers);
 	hash_add_rcu(peer_hash, &peer->hash, peer_key(peer->from, peer->to));
 	peer_count++;
-	peer_seq += 2;
+	ivshm_nl_peer_event(peer, IVSHM_PEER_DENIED, IVSHM_PEER_ALLOWED);
 unlock:
 	mutex_unlock(&ivshm_peer_mutex);
 	return err;
@@ -171,7 +171,7 @@ static void peer_del(struct ivshm_peer *peer)
 	hash_del_rcu(&peer->hash);
 	list_del(&peer->list);
 	peer_count--;
-	peer_seq += 2;
+	ivshm_nl_peer_event(peer, IVSHM_PEER_ALLOWED, IVSHM_PEER_DENIED);
 	ivshm_peer_put(peer);
 }
 
@@ -185,13 +185,6 @@ int ivshm_peer_deny(const char *from, const char *to)
 		peer_del(peer);
 	mutex_unlock(&ivshm_peer_mutex);
 	return peer ? 0 : -ENOENT;
-}
-
-u32 ivshm_peer_seq(void)
-{
-	lockdep_assert_held(&ivshm_peer_mutex);
-
-	return peer_seq;
 }
 
 /*

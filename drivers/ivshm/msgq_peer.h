@@ -103,8 +103,6 @@ struct ivshm_peer *ivshm_peer_get(const char *from, const char *to);
 /* The entry, or NULL. Under ivshm_peer_mutex. */
 struct ivshm_peer *ivshm_peer_find(const char *from, const char *to);
 void ivshm_peer_put(struct ivshm_peer *peer);
-/* Changes as the list does, and is not 0. Under ivshm_peer_mutex. */
-u32 ivshm_peer_seq(void);
 
 /**
  * ivshm_peer_charge() - something more is to wait

@@ -15,6 +15,7 @@
 
 struct ivshm_coupling;
 struct ivshm_member;
+struct ivshm_peer;
 struct ivshm_port;
 struct ivshm_region;
 
@@ -37,6 +38,9 @@ void ivshm_nl_pair_event(const struct ivshm_coupling *coupling,
 void ivshm_nl_region_event(const struct ivshm_region *region,
 			   enum ivshm_region_state old_state,
 			   enum ivshm_region_state new_state);
+/* Under ivshm_peer_mutex. */
+void ivshm_nl_peer_event(struct ivshm_peer *peer, enum ivshm_peer_state old_state,
+			 enum ivshm_peer_state new_state);
 
 int ivshm_nl_init(void);
 void ivshm_nl_exit(void);

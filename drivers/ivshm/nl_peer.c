@@ -79,6 +79,24 @@ static int peer_fill(struct sk_buff *skb, struct ivshm_peer *peer)
 	return err;
 }
 
+void ivshm_nl_peer_event(struct ivshm_peer *peer, enum ivshm_peer_state old_state,
+			 enum ivshm_peer_state new_state)
+{
+	struct sk_buff *skb;
+	void *hdr;
+
+	lockdep_assert_held(&ivshm_peer_mutex);
+
+	skb = ivshm_nl_event_new(&init_net, IVSHM_CMD_PEER_NTF, old_state, new_state,
+				 IVSHM_REASON_CONFIG, &hdr);
+	if (!skb)
+		return;
+	if (peer_fill(skb, peer))
+		nlmsg_free(skb);
+	else
+		ivshm_nl_event_send(&init_net, skb, hdr);
+}
+
 /*
  * Requests
  */
@@ -225,7 +243,7 @@ int ivshm_nl_peer_dump(struct sk_buff *skb, struct netlink_callback *cb)
 	if (err || !net_eq(sock_net(skb->sk), &init_net))
 		return err;
 	mutex_lock(&ivshm_peer_mutex);
-	cb->seq = ivshm_peer_seq();
+	cb->seq = ivshm_nl_seq();
 	list_for_each_entry(peer, &ivshm_peers, list) {
 		if (nr++ < cb->args[0])
 			continue;

@@ -262,4 +262,16 @@ static inline struct nl_msg *message_event_region(void)
 	return msg;
 }
 
+static inline struct nl_msg *message_event_peer(void)
+{
+	struct nl_msg *msg = message(IVSHM_CMD_PEER_NTF);
+	struct nlattr *peer = nest(msg, IVSHM_A_PEER);
+
+	nla_put_string(msg, IVSHM_A_PEER_FROM, "vm1");
+	nla_put_string(msg, IVSHM_A_PEER_TO, "vm2");
+	nla_nest_end(msg, peer);
+	put_event(msg, IVSHM_PEER_DENIED, IVSHM_PEER_ALLOWED, IVSHM_REASON_CONFIG);
+	return msg;
+}
+
 #endif /* _SELFTESTS_IVMCTL_MESSAGE_H */

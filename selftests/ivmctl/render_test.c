@@ -339,6 +339,7 @@ static int events(void)
 	try_event(message_event_coupling());
 	try_event(message_event_pair());
 	try_event(message_event_region());
+	try_event(message_event_peer());
 	try_event(message_port("vnet0"));
 	try_event(message(IVSHM_CMD_PAIR_NTF));
 	return output_check("events",
@@ -350,6 +351,8 @@ static int events(void)
 		"{\"time\":\"2026-07-01T14:00:00.123456+02:00\",\"event\":\"pair\",\"coupling\":\"lan0\",\"src\":\"vnet0\",\"dst\":\"vnet1\",\"old\":\"uplink\",\"new\":\"coupled\",\"reason\":\"traffic\"}\n"
 		"2026-07-01T14:00:00.123456+02:00 region pool: ready -> gone (config)\n"
 		"{\"time\":\"2026-07-01T14:00:00.123456+02:00\",\"event\":\"region\",\"region\":\"pool\",\"old\":\"ready\",\"new\":\"gone\",\"reason\":\"config\"}\n"
+		"2026-07-01T14:00:00.123456+02:00 peer vm1 -> vm2: denied -> allowed (config)\n"
+		"{\"time\":\"2026-07-01T14:00:00.123456+02:00\",\"event\":\"peer\",\"src\":\"vm1\",\"dst\":\"vm2\",\"old\":\"denied\",\"new\":\"allowed\",\"reason\":\"config\"}\n"
 		"no event\n"
 		"2026-07-01T14:00:00.123456+02:00 pair - - -> -: - -> -\n"
 		"{\"time\":\"2026-07-01T14:00:00.123456+02:00\",\"event\":\"pair\",\"coupling\":\"-\",\"src\":\"-\",\"dst\":\"-\"}\n");
@@ -411,7 +414,7 @@ static int mutations(void)
 {
 	struct nl_msg *(*const make[])(void) = {
 		message_dynamic, message_static, message_event_pair,
-		message_event_port, message_event_region,
+		message_event_port, message_event_region, message_event_peer,
 	};
 	unsigned int round, i;
 

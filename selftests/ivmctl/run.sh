@@ -530,7 +530,7 @@ test_completion()
 	complete_to "" coupling add lan0 dynamic vnet0 vnet1 idle 3
 	complete_to "vnet0" address show port vnet0
 	complete_to "port" address show ""
-	complete_to "all port coupling region help" monitor ""
+	complete_to "all port coupling region peer help" monitor ""
 	complete_to "show add set del help" region ""
 	complete_to "pool queue" region show ""
 	complete_to "queue" region del pool q

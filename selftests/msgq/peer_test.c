@@ -4,11 +4,16 @@
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "kselftest_harness.h"
 #include "msgq.h"
+
+#ifndef SOL_NETLINK
+#define SOL_NETLINK	270
+#endif
 
 FIXTURE(peer)
 {
@@ -195,6 +200,54 @@ TEST_F(peer, permissions)
 	EXPECT_EQ(0, in_child(be_root_of_a_namespace, 0));
 	EXPECT_EQ(0, in_child(be_elsewhere, -EPERM));
 	EXPECT_EQ(1, peer_count(&self->c));
+}
+
+struct event {
+	struct peer_attrs at;
+	uint32_t old_state, new_state;
+};
+
+static int read_event(const struct nlmsghdr *nlh, const struct nlattr *attrs, int len,
+		      void *arg)
+{
+	const struct nlattr *peer = nl_find(attrs, len, IVSHM_A_PEER);
+	struct event *event = arg;
+
+	(void)nlh;
+	snprintf(event->at.from, sizeof(event->at.from), "%s",
+		 (const char *)nl_data(nl_in(peer, P(FROM))));
+	event->at.messages = nl_u32(nl_in(peer, P(MESSAGES)));
+	event->old_state = nl_u32(nl_find(attrs, len, IVSHM_A_EVENT_OLD_STATE));
+	event->new_state = nl_u32(nl_find(attrs, len, IVSHM_A_EVENT_NEW_STATE));
+	return 0;
+}
+
+TEST_F(peer, events)
+{
+	struct control *c = &self->c;
+	struct event event;
+	int sock = nl_open();
+
+	ASSERT_EQ(0, setsockopt(sock, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP,
+				&c->group, sizeof(c->group)));
+	ASSERT_EQ(0, peer_allow(c, "a", "b"));
+	ASSERT_TRUE(nl_event(sock, read_event, &event));
+	EXPECT_STREQ("a", event.at.from);
+	EXPECT_EQ(IVSHM_PEER_DENIED, event.old_state);
+	EXPECT_EQ(IVSHM_PEER_ALLOWED, event.new_state);
+	ASSERT_EQ(0, peer_limit(c, "a", "b", 9, ~0ULL, ~0ULL));
+	ASSERT_TRUE(nl_event(sock, read_event, &event));
+	EXPECT_EQ(9, event.at.messages);
+	EXPECT_EQ(IVSHM_PEER_ALLOWED, event.old_state);
+	EXPECT_EQ(IVSHM_PEER_ALLOWED, event.new_state);
+	ASSERT_EQ(0, peer_deny(c, "a", "b"));
+	ASSERT_TRUE(nl_event(sock, read_event, &event));
+	EXPECT_EQ(IVSHM_PEER_ALLOWED, event.old_state);
+	EXPECT_EQ(IVSHM_PEER_DENIED, event.new_state);
+	/* A refusal is no event. */
+	ASSERT_EQ(-EINVAL, peer_allow(c, "a", "a"));
+	EXPECT_FALSE(nl_event(sock, read_event, &event));
+	close(sock);
 }
 
 /* In many messages, and no more than there may be. */

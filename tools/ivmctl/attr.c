@@ -57,6 +57,13 @@ static const struct value_name region_state_names[] = {
 
 const struct value_names region_states = VALUES(region_state);
 
+static const struct value_name peer_state_names[] = {
+	[IVSHM_PEER_DENIED]	= { .name = "denied" },
+	[IVSHM_PEER_ALLOWED]	= { .name = "allowed" },
+};
+
+const struct value_names peer_states = VALUES(peer_state);
+
 static const struct value_name reason_names[] = {
 	[IVSHM_REASON_NONE] = { .name = "none" },
 	[IVSHM_REASON_TRAFFIC] = {

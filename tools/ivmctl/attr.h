@@ -87,6 +87,7 @@ extern const struct value_names coupling_types;
 extern const struct value_names coupling_states;
 extern const struct value_names pair_states;
 extern const struct value_names region_states;
+extern const struct value_names peer_states;
 extern const struct value_names reasons;
 
 /* The entry for attribute @id, or NULL. */

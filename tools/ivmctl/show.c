@@ -380,12 +380,16 @@ void show_event(const struct ctx *ctx, const json_t *event)
 	const char *reason = json_str(event, "reason");
 
 	fprintf(ctx->out, "%s %s ", json_str(event, "time"), kind);
-	/* Of a pair the coupling. */
-	print_color(ctx, COLOR_NAME,
-		    json_str(event, strcmp(kind, "pair") ? kind : "coupling"));
-	if (!strcmp(kind, "pair"))
+	if (!strcmp(kind, "peer")) {
+		print_color(ctx, COLOR_NAME, json_str(event, "src"));
+		fprintf(ctx->out, " -> %s", json_str(event, "dst"));
+	} else if (!strcmp(kind, "pair")) {
+		print_color(ctx, COLOR_NAME, json_str(event, "coupling"));
 		fprintf(ctx->out, " %s -> %s", json_str(event, "src"),
 			json_str(event, "dst"));
+	} else {
+		print_color(ctx, COLOR_NAME, json_str(event, kind));
+	}
 	fprintf(ctx->out, ": %s -> ", json_str(event, "old"));
 	print_color(ctx, color_state(json_str(event, "new")),
 		    json_str(event, "new"));

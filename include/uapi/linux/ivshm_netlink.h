@@ -110,6 +110,8 @@
  *                           NAME and exactly one PAIR
  *   IVSHM_CMD_REGION_NTF    a region was made, changed (both states are READY)
  *                           or went
+ *   IVSHM_CMD_PEER_NTF      a peer was allowed, changed (both states are ALLOWED) or
+ *                           denied
  * Each carries IVSHM_A_EVENT_OLD_STATE, IVSHM_A_EVENT_NEW_STATE (a value of
  * the state enum of the object) and IVSHM_A_EVENT_REASON (enum ivshm_reason)
  * beside the object.
@@ -163,6 +165,7 @@ enum ivshm_cmd {
 	IVSHM_CMD_PEER_SET,
 	IVSHM_CMD_PEER_DEL,
 	IVSHM_CMD_PEER_GET,
+	IVSHM_CMD_PEER_NTF,
 
 	__IVSHM_CMD_MAX,
 	IVSHM_CMD_MAX = __IVSHM_CMD_MAX - 1
@@ -349,6 +352,11 @@ enum ivshm_attr_peer {
 
 	__IVSHM_A_PEER_MAX,
 	IVSHM_A_PEER_MAX = __IVSHM_A_PEER_MAX - 1
+};
+
+enum ivshm_peer_state {
+	IVSHM_PEER_DENIED,
+	IVSHM_PEER_ALLOWED,
 };
 
 /* Counters of a peer since it was allowed. */
