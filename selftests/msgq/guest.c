@@ -47,6 +47,7 @@ int guest_make(struct guest *g, int kvm, int chips, const uint8_t *code, size_t 
 
 	g->run = MAP_FAILED;
 	g->vcpu = -1;
+	g->stats = -1;
 	g->vm = ioctl(kvm, KVM_CREATE_VM, 0);
 	g->memory = mmap(NULL, GUEST_WINDOW, PROT_READ | PROT_WRITE,
 			 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -58,6 +59,8 @@ int guest_make(struct guest *g, int kvm, int chips, const uint8_t *code, size_t 
 	    (chips && ioctl(g->vm, KVM_CREATE_IRQCHIP, 0)))
 		return -errno;
 	g->vcpu = ioctl(g->vm, KVM_CREATE_VCPU, 0);
+	/* Later it would wait until the vCPU is not running. */
+	g->stats = ioctl(g->vcpu, KVM_GET_STATS_FD, NULL);
 	g->run_size = ioctl(kvm, KVM_GET_VCPU_MMAP_SIZE, 0);
 	g->run = mmap(NULL, g->run_size, PROT_READ | PROT_WRITE, MAP_SHARED,
 		      g->vcpu, 0);
@@ -123,6 +126,8 @@ void guest_free(struct guest *g)
 {
 	if (g->run != MAP_FAILED)
 		munmap(g->run, g->run_size);
+	if (g->stats >= 0)
+		close(g->stats);
 	if (g->vcpu >= 0)
 		close(g->vcpu);
 	close(g->vm);
@@ -162,13 +167,10 @@ int64_t guest_exits(struct guest *g)
 	} stat;
 	int64_t exits = -1;
 	uint32_t i, size;
-	int fd;
+	int fd = g->stats;
 
-	fd = ioctl(g->vcpu, KVM_GET_STATS_FD, NULL);
-	if (fd < 0)
-		return -1;
 	if (pread(fd, &header, sizeof(header), 0) != sizeof(header))
-		header.num_desc = 0;
+		return -1;
 	for (i = 0; i < header.num_desc && exits < 0; i++) {
 		size = sizeof(stat.desc) + header.name_size;
 		if (size > sizeof(stat) ||
@@ -177,6 +179,5 @@ int64_t guest_exits(struct guest *g)
 		if (!strcmp(stat.desc.name, "exits"))
 			exits = stat_value(fd, &header, stat.desc.offset);
 	}
-	close(fd);
 	return exits;
 }

@@ -14,7 +14,7 @@
 #define GUEST_WINDOW	0x10000
 
 struct guest {
-	int vm, vcpu;
+	int vm, vcpu, stats;
 	struct kvm_run *run;
 	size_t run_size;
 	char *memory;
