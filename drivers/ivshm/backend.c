@@ -197,6 +197,9 @@ void ivshm_backend_stop(struct ivshm_qp *qp, u32 index, enum ivshm_reason reason
 		vq->base = vq->ring.last_avail;
 	vq->started = false;
 	WRITE_ONCE(vq->sock, NULL);
+	/* Of a ring that is nowhere: its VMM has not said where. */
+	if (index == IVSHM_VQ_TX)
+		qp->nr_tx_used = 0;
 	if (index == IVSHM_VQ_RX) {
 		ivshm_uplink_unpull(qp);
 		WRITE_ONCE(qp->tap_ring, NULL);
@@ -216,15 +219,28 @@ void ivshm_backend_stop(struct ivshm_qp *qp, u32 index, enum ivshm_reason reason
 /* As vhost-net does at the start: are flags and index of the used ring there? */
 static int ivshm_backend_init_used(struct ivshm_vq *vq)
 {
-	struct vring_used __user *used = (void __user *)vq->addr.used_user_addr;
+	struct ivshm_qp *qp = vq->qp;
+	struct vring_used __user *used;
+	u64 addr;
 	u16 idx;
+	int err;
 
+	/* With an IOTLB the VMM has to tell where they are before. */
+	ivshm_gmem_read_lock(qp->gm);
+	err = ivshm_gmem_ring_hva(qp->gm, vq->addr.used_user_addr,
+				  offsetof(struct vring_used, ring), true, &addr);
+	ivshm_gmem_read_unlock(qp->gm);
+	if (err) {
+		ivshm_iotlb_tell(&qp->iotlb);
+		return -EFAULT;
+	}
+	used = (void __user *)addr;
 	if (put_user(0, (u16 __user *)&used->flags) ||
 	    copy_from_user(&idx, &used->idx, sizeof(idx)))
 		return -EFAULT;
 	/* A log that is not there, the worker finds out; also as vhost-net. */
 	if (vq->addr.flags & BIT(VHOST_VRING_F_LOG))
-		ivshm_gmem_log_wait(vq->qp->gm, vq->addr.log_guest_addr, sizeof(used->flags));
+		ivshm_gmem_log_wait(qp->gm, ivshm_vq_log_addr(vq), sizeof(used->flags));
 	return 0;
 }
 

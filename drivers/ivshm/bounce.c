@@ -84,7 +84,8 @@ bool ivshm_bounce_work(struct ivshm_qp *qp)
 				continue;
 			if (why == IVSHM_DELIVER_USER_DST)
 				why = ivshm_deliver_user(qp, buf);
-			if (why == IVSHM_DELIVER_FULL || why == IVSHM_DELIVER_MISS_DST) {
+			if (why == IVSHM_DELIVER_FULL || why == IVSHM_DELIVER_MISS_DST ||
+			    why == IVSHM_DELIVER_IOTLB_DST) {
 				if (ivshm_deliver_want(qp))
 					continue;
 				break;

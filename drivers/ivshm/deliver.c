@@ -69,6 +69,8 @@ static enum ivshm_delivery ivshm_deliver_src_error(int err)
 	switch (err) {
 	case -EAGAIN:
 		return IVSHM_DELIVER_MISS_SRC;
+	case -EINPROGRESS:
+		return IVSHM_DELIVER_IOTLB_SRC;
 	case -EOPNOTSUPP:
 		return IVSHM_DELIVER_USER_SRC;
 	case -ENOSPC:
@@ -142,6 +144,8 @@ static enum ivshm_delivery ivshm_deliver_dst_error(struct ivshm_qp *dst, int err
 		return IVSHM_DELIVER_FULL;
 	case -EAGAIN:
 		return IVSHM_DELIVER_MISS_DST;
+	case -EINPROGRESS:
+		return IVSHM_DELIVER_IOTLB_DST;
 	case -EOPNOTSUPP:
 		return IVSHM_DELIVER_USER_DST;
 	case -ENOSPC:
@@ -168,12 +172,12 @@ static int ivshm_plan_chain(struct ivshm_qp *dst, struct ivshm_scratch *s,
 		got = ivshm_gmem_map(dst->gm, s->seg[i].addr, len, true,
 				     &s->dst[s->nr_dst],
 				     IVSHM_SCRATCH_VECS - s->nr_dst);
-		if (got < 0 && got != -EAGAIN)
+		if (got < 0 && got != -EAGAIN && got != -EINPROGRESS)
 			return got;
-		if (got < 0)
-			err = got;
-		else
+		if (got >= 0)
 			s->nr_dst += got;
+		else if (err != -EINPROGRESS)
+			err = got;
 		use -= len;
 		if (likely(!ivshm_gmem_logged(dst->gm)))
 			continue;
@@ -631,13 +635,14 @@ void ivshm_deliver_prefault(struct ivshm_qp *qp)
 	struct ivshm_scratch *s = qp->scratch;
 	struct ivshm_vring *ring = &qp->vq[IVSHM_VQ_RX].ring;
 	struct ivshm_vring_chain chain;
-	u16 popped = 0;
+	u16 max, popped = 0;
 
 	ivshm_gmem_read_lock(qp->gm);
+	max = ivshm_gmem_translated(qp->gm) ? IVSHM_PRETRANSLATE : IVSHM_PREFAULT;
 	spin_lock(&qp->rx_lock);
 	if (qp->rx_open && !ring->broken &&
 	    !ivshm_vring_begin(ring, ivshm_gmem_generation(qp->gm))) {
-		while (popped < IVSHM_PREFAULT &&
+		while (popped < max && !ivshm_iotlb_crowded(&qp->iotlb) &&
 		       !ivshm_vring_pop(ring, &chain, s->seg, ARRAY_SIZE(s->seg))) {
 			popped++;
 			s->nr_dst = 0;

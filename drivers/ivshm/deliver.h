@@ -27,6 +27,8 @@ enum ivshm_delivery {
 	IVSHM_DELIVER_FULL,	/* no receive buffers, or receiver paused */
 	IVSHM_DELIVER_MISS_SRC,	/* sender's memory is to be faulted in */
 	IVSHM_DELIVER_MISS_DST,	/* receiver's memory is to be faulted in */
+	IVSHM_DELIVER_IOTLB_SRC, /* a translation of the sender's is missing */
+	IVSHM_DELIVER_IOTLB_DST, /* one of the receiver's */
 	IVSHM_DELIVER_USER_SRC,	/* sender's memory cannot be mirrored */
 	IVSHM_DELIVER_USER_DST,	/* receiver's memory cannot be mirrored */
 	IVSHM_DELIVER_BAD_SRC,	/* sender named memory that it does not have */

@@ -278,15 +278,18 @@ const struct ivshm_gmem_region *ivshm_gmem_find(struct ivshm_gmem *gm, u64 gpa)
 
 /*
  * Look up the first piece of [@gpa, @gpa + @len): as far as one page and one
- * region reach.  Returns what ivshm_gmem_lookup() does; @piece is set unless
- * there is no such region.
+ * region reach.  Returns what ivshm_gmem_lookup() does, or -EINPROGRESS; @piece is
+ * set unless there is no such region.
  */
 static int ivshm_gmem_piece(struct ivshm_gmem *gm, u64 gpa, u32 len, bool write,
 			    void **addr, u32 *piece)
 {
-	const struct ivshm_gmem_region *region = ivshm_gmem_find(gm, gpa);
+	const struct ivshm_gmem_region *region;
 	u64 hva;
 
+	if (unlikely(gm->iotlb))
+		return ivshm_gmem_iova_piece(gm, gpa, len, write, addr, piece);
+	region = ivshm_gmem_find(gm, gpa);
 	if (unlikely(!region))
 		return -EFAULT;
 	hva = region->hva + (gpa - region->gpa);
@@ -326,11 +329,15 @@ static __always_inline void *ivshm_gmem_peek_page(struct ivshm_gmem *gm, u64 hva
 bool ivshm_gmem_peek(struct ivshm_gmem *gm, u64 gpa, u32 len, bool write,
 		     struct ivshm_gmem_span *span)
 {
-	const struct ivshm_gmem_region *region = ivshm_gmem_find(gm, gpa);
+	const struct ivshm_gmem_region *region;
 	u32 off, first;
 	void *page;
 	u64 hva;
 
+	/* Ranges of a region are looked up here, not those of a vIOMMU. */
+	if (unlikely(gm->iotlb))
+		return false;
+	region = ivshm_gmem_find(gm, gpa);
 	if (unlikely(!region || !len || len - 1 > region->last - gpa))
 		return false;
 	hva = region->hva + (gpa - region->gpa);
@@ -400,10 +407,11 @@ int ivshm_gmem_map(struct ivshm_gmem *gm, u64 gpa, u32 len, bool write,
 	for (; left; at += piece, left -= piece) {
 		err = ivshm_gmem_piece(gm, at, left, write, &addr, &piece);
 		if (unlikely(err)) {
-			if (err != -EAGAIN)
+			if (err != -EAGAIN && err != -EINPROGRESS)
 				return err;
-			/* Go on, so that all missing pages get noted. */
-			ret = err;
+			/* Go on, so that all that is missing gets noted. */
+			if (ret != -EINPROGRESS)
+				ret = err;
 			continue;
 		}
 		if (n && vec[n - 1].iov_base + vec[n - 1].iov_len == addr) {
@@ -417,7 +425,7 @@ int ivshm_gmem_map(struct ivshm_gmem *gm, u64 gpa, u32 len, bool write,
 		n++;
 	}
 	if (unlikely(write && gm->log_enabled)) {
-		err = ivshm_gmem_log_prepare(gm, gpa, len);
+		err = ret == -EINPROGRESS ? ret : ivshm_gmem_log_prepare(gm, gpa, len);
 		if (err)
 			return err;
 	}
@@ -442,9 +450,10 @@ int ivshm_gmem_read(struct ivshm_gmem *gm, u64 gpa, void *buf, u32 len)
 	for (; len; gpa += piece, buf += piece, len -= piece) {
 		err = ivshm_gmem_piece(gm, gpa, len, false, &addr, &piece);
 		if (unlikely(err)) {
-			if (err != -EAGAIN)
+			if (err != -EAGAIN && err != -EINPROGRESS)
 				return err;
-			ret = err;
+			if (ret != -EINPROGRESS)
+				ret = err;
 			continue;
 		}
 		memcpy(buf, addr, piece);

@@ -30,6 +30,7 @@
 
 struct mm_struct;
 struct ivshm_gmem;
+struct ivshm_iotlb;
 struct ivshm_stats;
 
 /* As many regions as vhost-net accepts. */
@@ -94,6 +95,23 @@ int ivshm_gmem_set_table(struct ivshm_gmem *gm,
 int ivshm_gmem_set_log(struct ivshm_gmem *gm, u64 log, u64 size, bool enable);
 
 /*
+ * From now on guest addresses are IOVAs, and @tlb, which has a table, says what they
+ * are; with NULL they are guest-physical.  Takes effect between two read sections,
+ * with another generation.  The table is to be changed under
+ * ivshm_gmem_write_lock().  Does not sleep.
+ */
+void ivshm_gmem_set_iotlb(struct ivshm_gmem *gm, struct ivshm_iotlb *tlb);
+/* Whether there is one. Read section, or nobody changes it. */
+bool ivshm_gmem_translated(const struct ivshm_gmem *gm);
+/*
+ * The VMM's address of @len bytes of a ring at @addr, within a page; the same one
+ * without a table.  Returns 0; -EINPROGRESS with the translation asked for; -EFAULT
+ * if the table does not let it be reached or puts it where no ring can be.  Read
+ * section only.
+ */
+int ivshm_gmem_ring_hva(struct ivshm_gmem *gm, u64 addr, u32 len, bool write, u64 *hva);
+
+/*
  * Read section on one mirror.  It makes page table changes of the whole VMM
  * wait: do a bounded batch (by bytes), then leave.
  */
@@ -140,7 +158,7 @@ int ivshm_gmem_check(struct ivshm_gmem *gm, u64 hva, u32 len, bool write);
 /**
  * ivshm_gmem_map - host addresses of a guest-physical range
  * @gm:    the mirror, in a read section
- * @gpa:   guest-physical address
+ * @gpa:   guest-physical address, or IOVA, see ivshm_gmem_set_iotlb(); here and below
  * @len:   bytes, more than 0; the range may span pages and regions
  * @write: the pages will be written: they are marked dirty; when data are to be
  *         logged the log's pages are there too, so that ivshm_gmem_log(), to be
@@ -149,9 +167,10 @@ int ivshm_gmem_check(struct ivshm_gmem *gm, u64 hva, u32 len, bool write);
  *         merged into one
  * @max:   room in @vec
  *
- * Returns the number of entries used; -EAGAIN if pages are missing (as many of
- * them as there is room for were noted); -EFAULT if the table has no such
- * range or there is no such memory behind it; -ENOSPC if @max is too small;
+ * Returns the number of entries used; -EINPROGRESS if translations are missing and
+ * -EAGAIN if pages are (as many of them as there is room for were noted); -EFAULT if
+ * the table has no such range, does not permit it, or there is no such memory behind
+ * it; -ENOSPC if @max is too small;
  * -E2BIG above IVSHM_GMEM_MAX_MAP; -EOPNOTSUPP if part of it cannot be mirrored
  * (see ivshm_gmem_user_copy()).  After an error @vec is undefined.
  */
@@ -229,7 +248,8 @@ bool ivshm_gmem_logged(const struct ivshm_gmem *gm);
  * Make sure that a write of @len bytes at guest address @gpa can be logged: 0,
  * also if there is no log; -EAGAIN if the log's pages are missing (and noted);
  * -EFAULT or -EOPNOTSUPP if the log cannot be reached at all.  What was there
- * stays while the generation is the same.  Read section only.
+ * stays while the generation is the same.  -EINPROGRESS as ivshm_gmem_map().  Read
+ * section only.
  */
 int ivshm_gmem_log_prepare(struct ivshm_gmem *gm, u64 gpa, u64 len);
 /*
@@ -239,8 +259,8 @@ int ivshm_gmem_log_prepare(struct ivshm_gmem *gm, u64 gpa, u64 len);
 void ivshm_gmem_log(struct ivshm_gmem *gm, u64 gpa, u64 len);
 /*
  * The two for a write that was made by user access.  The owner's worker, or a
- * thread of the VMM; may sleep.  Returns 0, -EFAULT, -EOPNOTSUPP, -EINTR or
- * -ESRCH.
+ * thread of the VMM; may sleep.  Returns 0, -EFAULT, -EOPNOTSUPP, -EINTR, -ESRCH or
+ * -EINPROGRESS.
  */
 int ivshm_gmem_log_wait(struct ivshm_gmem *gm, u64 gpa, u64 len);
 
@@ -286,7 +306,8 @@ int ivshm_gmem_fault(struct ivshm_gmem *gm);
  * @len:   bytes
  * @write: direction, true from @buf into the guest (logged as needed)
  *
- * For memory that cannot be mirrored.  May sleep like ivshm_gmem_fault().
+ * For memory that cannot be mirrored; not with IOVAs, which might become invalid
+ * meanwhile.  May sleep like ivshm_gmem_fault().
  * Nothing is written that could not be logged.
  * Returns 0, -EFAULT, -EINTR or -ESRCH, or -EOPNOTSUPP if the log cannot be
  * mirrored.
@@ -297,7 +318,7 @@ int ivshm_gmem_user_copy(struct ivshm_gmem *gm, u64 gpa, void *buf, u32 len,
 /*
  * The VMM's addresses of a guest-physical range, to be handed to others who
  * access user memory: the number of pieces, one for each region; -EFAULT, or
- * -ENOSPC for more than @max. Read section only.
+ * -ENOSPC for more than @max or with IOVAs. Read section only.
  */
 int ivshm_gmem_user_vec(struct ivshm_gmem *gm, u64 gpa, u32 len, struct iovec *vec,
 			u32 max);

@@ -372,6 +372,9 @@ int ivshm_gmem_user_vec(struct ivshm_gmem *gm, u64 gpa, u32 len, struct iovec *v
 	const struct ivshm_gmem_region *region;
 	u32 n = 0, piece;
 
+	/* Whoever gets them would go on using them after an invalidation. */
+	if (gm->iotlb)
+		return -ENOSPC;
 	if (gpa + (len - 1) < gpa)
 		return -EFAULT;
 	for (; len; gpa += piece, len -= piece) {
@@ -396,7 +399,7 @@ static int ivshm_gmem_user_piece(struct ivshm_gmem *gm, u64 gpa, void *buf,
 	u64 hva = 0;
 
 	ivshm_gmem_read_lock(gm);
-	region = ivshm_gmem_find(gm, gpa);
+	region = gm->iotlb ? NULL : ivshm_gmem_find(gm, gpa);
 	if (region) {
 		hva = region->hva + (gpa - region->gpa);
 		*piece = min_t(u64, len - 1, region->last - gpa) + 1;

@@ -46,7 +46,7 @@ bool ivshm_gmem_logged(const struct ivshm_gmem *gm)
 	return gm->log_enabled;
 }
 
-int ivshm_gmem_log_prepare(struct ivshm_gmem *gm, u64 gpa, u64 len)
+static int ivshm_gmem_log_prepare_gpa(struct ivshm_gmem *gm, u64 gpa, u64 len)
 {
 	u64 first, last, hva, end;
 	int ret = 0, err;
@@ -66,18 +66,13 @@ int ivshm_gmem_log_prepare(struct ivshm_gmem *gm, u64 gpa, u64 len)
 	return ret;
 }
 
-void ivshm_gmem_log(struct ivshm_gmem *gm, u64 gpa, u64 len)
+static void ivshm_gmem_log_gpa(struct ivshm_gmem *gm, u64 gpa, u64 len)
 {
 	u64 bit, last;
 	void *byte;
 
 	if (!ivshm_gmem_log_bits(gm, gpa, len, &bit, &last))
 		return;
-	/*
-	 * The data before the bit: the VMM takes the bits with an atomic
-	 * exchange and sends the pages after that.
-	 */
-	smp_wmb();
 	for (; bit <= last; bit++) {
 		if (WARN_ON_ONCE(ivshm_gmem_lookup(gm, gm->log_hva + bit / 8,
 						   true, &byte)))
@@ -89,6 +84,74 @@ void ivshm_gmem_log(struct ivshm_gmem *gm, u64 gpa, u64 len)
 		set_bit(offset_in_page(byte) * 8 + bit % 8,
 			(unsigned long *)((unsigned long)byte & PAGE_MASK));
 	}
+}
+
+/*
+ * All that is guest memory of @len bytes at VMM address @hva, which may be so at several
+ * guest-physical addresses: as ivshm_gmem_log_prepare(), or with @mark log it.
+ */
+static int ivshm_gmem_log_hva(struct ivshm_gmem *gm, u64 hva, u64 len, bool mark)
+{
+	const struct ivshm_gmem_region *region = gm->view->region;
+	const struct ivshm_gmem_region *end = region + gm->view->n;
+	u64 first, last, gpa;
+	int ret = 0, err;
+
+	for (; region < end; region++) {
+		first = max(hva, region->hva);
+		last = min(hva + (len - 1), region->hva + (region->last - region->gpa));
+		if (first > last)
+			continue;
+		gpa = region->gpa + (first - region->hva);
+		if (mark) {
+			ivshm_gmem_log_gpa(gm, gpa, last - first + 1);
+			continue;
+		}
+		err = ivshm_gmem_log_prepare_gpa(gm, gpa, last - first + 1);
+		if (err && err != -EAGAIN)
+			return err;
+		if (err)
+			ret = err;
+	}
+	return ret;
+}
+
+/* The same of IOVAs. */
+static int ivshm_gmem_log_iova(struct ivshm_gmem *gm, u64 iova, u64 len, bool mark)
+{
+	int ret = 0, err;
+	u64 hva, piece;
+
+	for (; len; iova += piece, len -= piece) {
+		err = ivshm_gmem_translate(gm, iova, len, true, &hva, &piece);
+		if (!err)
+			err = ivshm_gmem_log_hva(gm, hva, piece, mark);
+		if (err && err != -EAGAIN)
+			return err;
+		if (err)
+			ret = err;
+	}
+	return ret;
+}
+
+int ivshm_gmem_log_prepare(struct ivshm_gmem *gm, u64 gpa, u64 len)
+{
+	if (unlikely(gm->iotlb))
+		return ivshm_gmem_log_iova(gm, gpa, len, false);
+	return ivshm_gmem_log_prepare_gpa(gm, gpa, len);
+}
+
+void ivshm_gmem_log(struct ivshm_gmem *gm, u64 gpa, u64 len)
+{
+	/*
+	 * The data before the bit: the VMM takes the bits with an atomic
+	 * exchange and sends the pages after that.
+	 */
+	smp_wmb();
+	if (unlikely(gm->iotlb))
+		WARN_ON_ONCE(ivshm_gmem_log_iova(gm, gpa, len, true));
+	else
+		ivshm_gmem_log_gpa(gm, gpa, len);
 }
 
 /* @enabled: only if data are to be logged. @mark: log, not only prepare to. */

@@ -15,6 +15,7 @@
  * guest_mem_fault.c	missing pages and how they come in, user access
  * guest_mem_table.c	the memory table and the chunks' life
  * guest_mem_log.c	the dirty log
+ * guest_mem_iotlb.c	a guest behind a vIOMMU
  *
  * Lock order: fill_mutex, chunk_mutex, (mmap_lock and all of mm), lock,
  * miss_lock.
@@ -112,13 +113,15 @@ struct ivshm_gmem_bad {
 /**
  * struct ivshm_gmem - mirror of a VMM's memory
  * @lock:	read sections and, as writers, everything that takes something
- *		away or puts it in: entries of all chunks, @view, @cache, @log_*
- *		and @generation
+ *		away or puts it in: entries of all chunks, @view, @cache, @log_*,
+ *		@iotlb and @generation
  * @view:	the memory table; written under chunk_mutex and @lock
  * @generation:	see ivshm_gmem_generation()
  * @log_hva:	the dirty log in the VMM's memory
  * @log_size:	its size in bytes
  * @log_enabled: data are to be logged
+ * @iotlb:	guest addresses are IOVAs, which it translates; or NULL.  Its table is
+ *		under @lock, too
  * @mm:		the VMM, grabbed
  * @stats:	or NULL; under @lock
  * @fill_mutex:	one fill at a time; protects @filling
@@ -140,6 +143,7 @@ struct ivshm_gmem {
 	u64 log_hva;
 	u64 log_size;
 	bool log_enabled;
+	struct ivshm_iotlb *iotlb;
 	struct mm_struct *mm;
 	struct ivshm_stats __percpu *stats;
 
@@ -210,6 +214,17 @@ int ivshm_gmem_chunk_add(struct ivshm_gmem *gm, struct ivshm_gmem_chunk *chunk);
 void ivshm_gmem_chunk_put(struct ivshm_gmem_chunk *chunk);
 /* Give back a fresh chunk that was never added. May sleep. */
 void ivshm_gmem_chunk_drop(struct ivshm_gmem_chunk *chunk);
+
+/* guest_mem_iotlb.c; all of them with gm->iotlb, in a read section */
+/*
+ * The VMM address of @iova, and how many of the @len bytes, more than 0, lie in a row
+ * there.  Returns 0; -EINPROGRESS with the miss noted; -EFAULT without permission.
+ */
+int ivshm_gmem_translate(struct ivshm_gmem *gm, u64 iova, u64 len, bool write, u64 *hva,
+			 u64 *piece);
+/* As ivshm_gmem_piece(), and what that returns or -EINPROGRESS. */
+int ivshm_gmem_iova_piece(struct ivshm_gmem *gm, u64 iova, u32 len, bool write, void **addr,
+			  u32 *piece);
 
 /* guest_mem_log.c */
 /*

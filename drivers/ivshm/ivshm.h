@@ -13,6 +13,8 @@
  * - A queue pair (qp.c; ioctls in port_vhost.c, its taps in backend.c) is owned
  *   by its file and freed when the last reference goes; others reach it
  *   through ivshm_port.qp under RCU.
+ * - Behind a vIOMMU its guest names memory as a device IOTLB says (iotlb.c,
+ *   guest_mem_iotlb.c), which the VMM fills (port_iotlb.c).
  * - A port (port.c) comes with the first NET_SET_BACKEND that names its
  *   netdev and goes when neither the netdev nor a queue pair holds it.
  * - A coupling (coupling.c) is made and deleted by netlink; its members take
@@ -34,6 +36,7 @@
  *   ivshm_gmem read side  of one mirror, or of two (ivshm_gmem_read_lock2)
  *   ivshm_qp.rx_lock      the receive ring
  *   ivshm_qp.wait_lock    waiters for buffers; taken in eventfd wake-ups
+ *   ivshm_iotlb.lock      misses of a device IOTLB
  */
 #ifndef _IVSHM_H
 #define _IVSHM_H

@@ -6,6 +6,7 @@
 #include <linux/module.h>
 
 #include "addr.h"
+#include "capture.h"
 #include "coupling.h"
 #include "msgq.h"
 #include "netlink.h"
@@ -36,9 +37,12 @@ static int __init ivshm_init(void)
 	err = ivshm_region_init();
 	if (err)
 		goto port;
-	err = ivshm_nl_init();
+	err = ivshm_capture_init();
 	if (err)
 		goto region;
+	err = ivshm_nl_init();
+	if (err)
+		goto capture;
 	/* Last: from here on it is in use. */
 	err = ivshm_net_init();
 	if (err)
@@ -48,9 +52,11 @@ static int __init ivshm_init(void)
 
 netlink:
 	ivshm_nl_exit();
-	ivshm_peer_exit();
+capture:
+	ivshm_capture_exit();
 region:
 	ivshm_region_exit();
+	ivshm_peer_exit();
 port:
 	ivshm_port_exit();
 coupling:
@@ -64,6 +70,7 @@ static void __exit ivshm_exit(void)
 {
 	ivshm_net_exit();
 	ivshm_nl_exit();
+	ivshm_capture_exit();
 	ivshm_region_exit();
 	ivshm_peer_exit();
 	ivshm_coupling_exit();
@@ -78,3 +85,4 @@ MODULE_AUTHOR("The ivshm developers");
 MODULE_DESCRIPTION("Couples virtual machines through shared memory");
 MODULE_ALIAS("devname:ivshm-net");
 MODULE_ALIAS_GENL_FAMILY(IVSHM_GENL_NAME);
+MODULE_ALIAS_RTNL_LINK(IVSHM_CAPTURE_KIND);

@@ -21,20 +21,21 @@
 
 #include "backend.h"
 #include "port.h"
+#include "port_iotlb.h"
 #include "port_vhost.h"
 #include "qp.h"
 
-/* What vhost-net of Linux 6.1 offers, except VIRTIO_F_ACCESS_PLATFORM. */
+/* What vhost-net of Linux 6.1 offers. */
 #define IVSHM_FEATURES	(BIT_ULL(VIRTIO_F_NOTIFY_ON_EMPTY) |		\
 			 BIT_ULL(VIRTIO_RING_F_INDIRECT_DESC) |		\
 			 BIT_ULL(VIRTIO_RING_F_EVENT_IDX) |		\
 			 BIT_ULL(VIRTIO_F_ANY_LAYOUT) |			\
 			 BIT_ULL(VIRTIO_F_VERSION_1) |			\
+			 BIT_ULL(VIRTIO_F_ACCESS_PLATFORM) |		\
 			 BIT_ULL(VHOST_F_LOG_ALL) |			\
 			 BIT_ULL(VHOST_NET_F_VIRTIO_NET_HDR) |		\
 			 BIT_ULL(VIRTIO_NET_F_MRG_RXBUF))
-/* Of enum vhost backend features: none, they are about the device IOTLB. */
-#define IVSHM_BACKEND_FEATURES	0ULL
+#define IVSHM_BACKEND_FEATURES	BIT_ULL(VHOST_BACKEND_F_IOTLB_MSG_V2)
 
 /* Header lengths that the features ask for, as vhost-net has them. */
 static void ivshm_qp_set_features(struct ivshm_qp *qp, u64 features)
@@ -61,6 +62,9 @@ static bool ivshm_vq_access_ok(const struct ivshm_vq *vq, const struct vhost_vri
 {
 	u64 num = vq->num;
 
+	/* Those are IOVAs: whether there is memory is seen when it is needed. */
+	if (ivshm_qp_has_iotlb(vq->qp))
+		return true;
 	return access_ok((void __user *)a->desc_user_addr, num * sizeof(struct vring_desc)) &&
 	       access_ok((void __user *)a->avail_user_addr,
 			 sizeof(struct vring_avail) + (num + 1) * sizeof(__virtio16)) &&
@@ -92,7 +96,8 @@ static bool ivshm_log_access_ok(u64 base, u64 bytes)
 static bool ivshm_vq_log_used_ok(const struct ivshm_vq *vq, u64 base,
 				 const struct vhost_vring_addr *a)
 {
-	return !(a->flags & BIT(VHOST_VRING_F_LOG)) ||
+	/* With an IOTLB the log goes by the used ring's own address. */
+	return !(a->flags & BIT(VHOST_VRING_F_LOG)) || ivshm_qp_has_iotlb(vq->qp) ||
 	       ivshm_log_access_ok(base, ivshm_log_bytes(a->log_guest_addr,
 							 ivshm_vq_used_size(vq)));
 }
@@ -163,6 +168,7 @@ static long ivshm_net_set_backend(struct ivshm_qp *qp, u32 index, int fd)
 
 	if (fd == -1) {
 		ivshm_backend_stop(qp, index, IVSHM_REASON_NOT_RUNNING);
+		ivshm_iotlb_forget(&qp->iotlb);
 		return 0;
 	}
 	if (!qp->has_table || !vq->addr_set || !ivshm_vq_access_ok(vq, &vq->addr) ||
@@ -199,6 +205,7 @@ static long ivshm_net_set_backend(struct ivshm_qp *qp, u32 index, int fd)
 static long ivshm_net_set_features(struct ivshm_qp *qp, u64 __user *argp)
 {
 	const u64 log = BIT_ULL(VHOST_F_LOG_ALL);
+	struct ivshm_iotlb_map *pool = NULL;
 	u64 features;
 
 	if (copy_from_user(&features, argp, sizeof(features)))
@@ -208,12 +215,22 @@ static long ivshm_net_set_features(struct ivshm_qp *qp, u64 __user *argp)
 	if (features & log && ivshm_qp_running(qp) &&
 	    !ivshm_log_access_ok(qp->log_base, qp->log_need))
 		return -EFAULT;
+	if (features & BIT_ULL(VIRTIO_F_ACCESS_PLATFORM)) {
+		pool = ivshm_iotlb_pool_alloc();
+		/* What vhost-net says of it. */
+		if (!pool)
+			return -EFAULT;
+	}
 	/* A migration begins or ends under traffic: no frame is to be lost for it. */
 	if ((features & ~log) == (qp->features & ~log)) {
 		WRITE_ONCE(qp->features, features);
+		/* As with vhost the VMM has to tell all translations anew. */
+		if (pool)
+			ivshm_qp_set_iotlb(qp, pool);
 	} else {
 		ivshm_qp_hold(qp);
 		ivshm_qp_set_features(qp, features);
+		ivshm_qp_set_iotlb(qp, pool);
 		ivshm_qp_go(qp);
 	}
 	if (qp->port)
@@ -302,6 +319,10 @@ static void ivshm_qp_reset(struct ivshm_qp *qp)
 	ivshm_gmem_destroy(qp->gm);
 	qp->gm = NULL;
 	qp->owner = NULL;
+	ivshm_qp_set_iotlb(qp, NULL);
+	ivshm_iotlb_forget(&qp->iotlb);
+	wake_up_interruptible_poll(&qp->iotlb.wait, EPOLLIN | EPOLLRDNORM);
+	WRITE_ONCE(qp->backend_features, 0);
 	ivshm_qp_set_features(qp, 0);
 }
 
@@ -320,6 +341,8 @@ static long ivshm_net_set_owner(struct ivshm_qp *qp)
 	for (i = 0; i < IVSHM_VQ_MAX; i++)
 		ivshm_vring_init(&qp->vq[i].ring, &ivshm_qp_ring_ops, &qp->vq[i]);
 	ivshm_qp_set_features(qp, qp->features);
+	if (ivshm_qp_has_iotlb(qp))
+		ivshm_gmem_set_iotlb(gm, &qp->iotlb);
 	ivshm_qp_set_log(qp);
 	return 0;
 }
@@ -539,7 +562,12 @@ static long ivshm_net_ioctl(struct file *file, unsigned int cmd, unsigned long a
 	case VHOST_SET_BACKEND_FEATURES:
 		if (copy_from_user(&features, argp, sizeof(features)))
 			return -EFAULT;
-		return features & ~IVSHM_BACKEND_FEATURES ? -EOPNOTSUPP : 0;
+		if (features & ~IVSHM_BACKEND_FEATURES)
+			return -EOPNOTSUPP;
+		mutex_lock(&qp->mutex);
+		WRITE_ONCE(qp->backend_features, features);
+		mutex_unlock(&qp->mutex);
+		return 0;
 	}
 
 	mutex_lock(&qp->mutex);
@@ -592,6 +620,9 @@ static const struct file_operations ivshm_net_fops = {
 	.owner = THIS_MODULE,
 	.open = ivshm_net_open,
 	.release = ivshm_net_release,
+	.read_iter = ivshm_net_read_iter,
+	.write_iter = ivshm_net_write_iter,
+	.poll = ivshm_net_poll,
 	.unlocked_ioctl = ivshm_net_ioctl,
 	.compat_ioctl = compat_ptr_ioctl,
 	.llseek = noop_llseek,

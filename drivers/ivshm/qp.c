@@ -18,6 +18,38 @@ u32 ivshm_vq_used_size(const struct ivshm_vq *vq)
 	       (vq->ring.event_idx ? sizeof(__virtio16) : 0);
 }
 
+static u32 ivshm_vq_avail_size(const struct ivshm_vq *vq)
+{
+	return sizeof(struct vring_avail) + vq->num * sizeof(__virtio16) +
+	       (vq->ring.event_idx ? sizeof(__virtio16) : 0);
+}
+
+static u32 ivshm_vq_desc_size(const struct ivshm_vq *vq)
+{
+	return vq->num * sizeof(struct vring_desc);
+}
+
+u64 ivshm_vq_log_addr(const struct ivshm_vq *vq)
+{
+	return ivshm_gmem_translated(vq->qp->gm) ? vq->addr.used_user_addr :
+						   vq->addr.log_guest_addr;
+}
+
+/* Bytes of the ring from @addr on, up to the end of the page. */
+static u32 ivshm_vq_rest(const struct ivshm_vq *vq, u64 addr, bool write)
+{
+	u32 avail = ivshm_vq_avail_size(vq), desc = ivshm_vq_desc_size(vq), rest = 0;
+
+	/* Of the ring the used ring alone is written. */
+	if (write)
+		rest = ivshm_vq_used_size(vq) - (addr - vq->addr.used_user_addr);
+	else if (addr - vq->addr.avail_user_addr < avail)
+		rest = avail - (addr - vq->addr.avail_user_addr);
+	if (!write && addr - vq->addr.desc_user_addr < desc)
+		rest = max_t(u32, rest, desc - (addr - vq->addr.desc_user_addr));
+	return min_t(u32, rest, PAGE_SIZE - offset_in_page(addr));
+}
+
 /*
  * A used ring that is logged is there when its part of the log is there, too:
  * then ivshm_qp_used_written() cannot fail in the same generation.
@@ -26,15 +58,17 @@ static void *ivshm_qp_ring_page(void *priv, u64 addr, bool write)
 {
 	struct ivshm_vq *vq = priv;
 	struct ivshm_gmem *gm = vq->qp->gm;
-	void *page = ivshm_gmem_page(gm, addr, write);
+	u32 len = ivshm_vq_rest(vq, addr, write);
+	void *page;
+	u64 hva;
 
-	/* Of the ring the used ring alone is written. */
+	if (ivshm_gmem_ring_hva(gm, addr, len, write, &hva))
+		return NULL;
+	page = ivshm_gmem_page(gm, hva, write);
 	if (write && unlikely(vq->ring.log_used)) {
 		u32 off = addr - vq->addr.used_user_addr;
-		u32 len = min_t(u32, ivshm_vq_used_size(vq) - off,
-				PAGE_SIZE - offset_in_page(addr));
 
-		if (ivshm_gmem_log_prepare(gm, vq->addr.log_guest_addr + off, len))
+		if (ivshm_gmem_log_prepare(gm, ivshm_vq_log_addr(vq) + off, len))
 			return NULL;
 	}
 	return page;
@@ -51,7 +85,7 @@ static void ivshm_qp_used_written(void *priv, u32 off, u32 len)
 {
 	struct ivshm_vq *vq = priv;
 
-	ivshm_gmem_log(vq->qp->gm, vq->addr.log_guest_addr + off, len);
+	ivshm_gmem_log(vq->qp->gm, ivshm_vq_log_addr(vq) + off, len);
 	ivshm_qp_logged(vq->qp);
 }
 
@@ -123,6 +157,7 @@ struct ivshm_qp *ivshm_qp_alloc(void)
 	qp->stats = qp->own_stats;
 	spin_lock_init(&qp->rx_lock);
 	seqcount_init(&qp->tap_seq);
+	ivshm_iotlb_init(&qp->iotlb);
 	spin_lock_init(&qp->wait_lock);
 	INIT_LIST_HEAD(&qp->waiters);
 	spin_lock_init(&qp->bounce_lock);
@@ -241,58 +276,66 @@ void ivshm_qp_go(struct ivshm_qp *qp)
 	ivshm_qp_wake_waiters(qp);
 }
 
-/* Is there memory behind a part of a ring? Pages to come count as such. */
-static bool ivshm_qp_area_ok(struct ivshm_qp *qp, u64 addr, u32 len, bool write)
+/*
+ * Is there memory behind a part of a ring? Pages to come count as such.  0, or
+ * -EINPROGRESS if a translation is yet to come, or another error.
+ */
+static int ivshm_qp_area_check(struct ivshm_qp *qp, u64 addr, u32 len, bool write)
 {
 	u32 done, n;
 	int err = 0;
+	u64 hva;
 
 	for (done = 0; done < len && (!err || err == -EAGAIN); done += n) {
-		n = min_t(u32, len - done, PAGE_SIZE);
-		err = ivshm_gmem_check(qp->gm, addr + done, n, write);
+		n = min_t(u32, len - done, PAGE_SIZE - offset_in_page(addr + done));
+		err = ivshm_gmem_ring_hva(qp->gm, addr + done, n, write, &hva);
+		if (!err)
+			err = ivshm_gmem_check(qp->gm, hva, n, write);
 	}
-	return !err || err == -EAGAIN;
+	return err == -EAGAIN ? 0 : err;
 }
 
 /* The same of the log, as far as the used ring is logged. */
-static bool ivshm_qp_log_ok(const struct ivshm_vq *vq)
+static int ivshm_qp_log_check(const struct ivshm_vq *vq)
 {
 	int err = 0;
 
 	if (vq->ring.log_used)
-		err = ivshm_gmem_log_prepare(vq->qp->gm, vq->addr.log_guest_addr,
+		err = ivshm_gmem_log_prepare(vq->qp->gm, ivshm_vq_log_addr(vq),
 					     ivshm_vq_used_size(vq));
-	return !err || err == -EAGAIN;
+	return err == -EAGAIN ? 0 : err;
 }
 
 int ivshm_qp_fault(struct ivshm_qp *qp, u32 index)
 {
 	struct ivshm_vq *vq = &qp->vq[index];
 	int err = ivshm_gmem_fault(qp->gm);
-	bool ok;
 
 	if (err)
 		return err;
 	if (vq->ring.broken)
 		return -EFAULT;
 	ivshm_gmem_read_lock(qp->gm);
-	ok = ivshm_qp_area_ok(qp, vq->addr.desc_user_addr,
-			      vq->num * sizeof(struct vring_desc), false) &&
-	     ivshm_qp_area_ok(qp, vq->addr.avail_user_addr,
-			      sizeof(struct vring_avail) + vq->num * sizeof(__virtio16),
-			      false) &&
-	     ivshm_qp_area_ok(qp, vq->addr.used_user_addr,
-			      sizeof(struct vring_used) +
-			      vq->num * sizeof(struct vring_used_elem), true) &&
-	     ivshm_qp_log_ok(vq);
+	err = ivshm_qp_area_check(qp, vq->addr.desc_user_addr, ivshm_vq_desc_size(vq), false);
+	if (!err)
+		err = ivshm_qp_area_check(qp, vq->addr.avail_user_addr,
+					  ivshm_vq_avail_size(vq), false);
+	if (!err)
+		err = ivshm_qp_area_check(qp, vq->addr.used_user_addr,
+					  ivshm_vq_used_size(vq), true);
+	if (!err)
+		err = ivshm_qp_log_check(vq);
 	ivshm_gmem_read_unlock(qp->gm);
-	if (ok)
-		return 0;
+	if (!err || err == -EINPROGRESS)
+		return err;
 	ivshm_qp_ring_error(qp, index);
 	return -EFAULT;
 }
 
-/* Take up a ring that was set running. 0, or -EINTR to try again later. */
+/*
+ * Take up a ring that was set running. 0, or -EINTR to try again later; other errors:
+ * when there is another reason to.
+ */
 static int ivshm_qp_start(struct ivshm_qp *qp, u32 index)
 {
 	struct ivshm_vq *vq = &qp->vq[index];
@@ -322,9 +365,8 @@ static int ivshm_qp_start(struct ivshm_qp *qp, u32 index)
 	return 0;
 }
 
-unsigned long ivshm_qp_run(void *priv, unsigned long bits, u64 *deadline)
+static unsigned long ivshm_qp_work(struct ivshm_qp *qp, unsigned long bits, u64 *deadline)
 {
-	struct ivshm_qp *qp = priv;
 	struct ivshm_vq *rx = &qp->vq[IVSHM_VQ_RX], *tx = &qp->vq[IVSHM_VQ_TX];
 	unsigned long again = 0;
 	u32 i;
@@ -365,5 +407,15 @@ unsigned long ivshm_qp_run(void *priv, unsigned long bits, u64 *deadline)
 	*deadline = ivshm_park_deadline(qp);
 	if (rx->started && qp->isolating && qp->isolating != qp->isolated)
 		*deadline = min(*deadline, qp->isolate_at);
+	return again;
+}
+
+unsigned long ivshm_qp_run(void *priv, unsigned long bits, u64 *deadline)
+{
+	struct ivshm_qp *qp = priv;
+	unsigned long again = ivshm_qp_work(qp, bits, deadline);
+
+	/* What this round did not find, or others found missing and woke us for. */
+	ivshm_iotlb_tell(&qp->iotlb);
 	return again;
 }

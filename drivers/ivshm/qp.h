@@ -16,6 +16,7 @@
 #include <linux/virtio_net.h>
 
 #include "guest_mem.h"
+#include "iotlb.h"
 #include "vring.h"
 #include "worker.h"
 
@@ -34,8 +35,12 @@ enum {
 #define IVSHM_MISSES		3
 /* Receive buffers whose memory is brought in ahead, once some was missing. */
 #define IVSHM_PREFAULT		256
+/* The same of those that are to be translated: a guest may unmap them any moment. */
+#define IVSHM_PRETRANSLATE	16
 /* How long a flow waits for its frames in the receiver's tap. Nanoseconds. */
 #define IVSHM_HOLD_NS		(100 * NSEC_PER_MSEC)
+/* How long frames wait for a receiver that its VMM's ioctl holds. Nanoseconds. */
+#define IVSHM_HELD_NS		NSEC_PER_SEC
 /* Frames taken from a transmit ring, or delivered to one receiver, at once. */
 #define IVSHM_BATCH		64
 /* Descriptors looked at in one read section, a chain more or less. */
@@ -81,6 +86,7 @@ enum ivshm_frame_want {
 	IVSHM_WANT_FAULT,	/* the sender's memory was not there */
 	IVSHM_WANT_LINEAR,	/* a copy in a kernel buffer */
 	IVSHM_WANT_CONVERT,	/* a form that the receiver can take */
+	IVSHM_WANT_TRANSLATION,	/* of the sender's addresses, by its VMM */
 };
 
 /**
@@ -236,6 +242,9 @@ struct ivshm_pull;
  *		swapped and signalled with the worker paused, or by the worker
  * @log_base:	of the dirty log, 0 for none; under @mutex
  * @log_need:	bytes of the log that the memory table makes necessary
+ * @iotlb:	device IOTLB, has a table while VIRTIO_F_ACCESS_PLATFORM is on; that
+ *		is changed under @mutex and the mirror's lock, if there is a mirror
+ * @backend_features: acknowledged by the VMM; under @mutex, read by read()
  * @rx_lock:	the receive ring, see above, and:
  * @rx_open:	others may deliver
  * @rx_kick_on:	the guest was asked to notify of receive buffers
@@ -269,8 +278,10 @@ struct ivshm_pull;
  * @free:	frames not in use
  * @parks, @nr_parks: parks, and how many are open
  * @nr_parked:	frames in all parks
- * @redo:	frames that a signal kept from being sent
- * @tx_used:	completed, to be published
+ * @redo:	frames that a signal kept from being sent, or a translation that is
+ *		not there
+ * @tx_used:	completed, to be published; nothing is taken while a translation
+ *		keeps them from being so
  * @segs:	a chain too long for a frame
  * @line:	a frame for the uplink
  * @fast:	see tx_fast.c
@@ -280,6 +291,7 @@ struct ivshm_pull;
  */
 struct ivshm_qp {
 	struct kref ref;
+	struct rcu_head rcu;
 	struct mutex mutex;		/* ioctls */
 	struct mm_struct *owner;
 	struct ivshm_gmem *gm;
@@ -295,6 +307,8 @@ struct ivshm_qp {
 	struct eventfd_ctx *log_ctx;
 	u64 log_base;
 	u64 log_need;
+	struct ivshm_iotlb iotlb;
+	u64 backend_features;
 
 	spinlock_t rx_lock;		/* receive ring */
 	bool rx_open;
@@ -342,8 +356,6 @@ struct ivshm_qp {
 	struct ivshm_tx_fast *fast;
 	struct ivshm_uplink_batch *uplink;
 	bool tx_batched;
-
-	struct rcu_head rcu;
 };
 
 static inline void ivshm_qp_count(struct ivshm_qp *qp, enum ivshm_attr_stat which)
@@ -372,13 +384,16 @@ void ivshm_qp_ring_error(struct ivshm_qp *qp, u32 index);
 /*
  * Bring in what is missing of the worker's own guest.  The ring of queue @index
  * breaks if it has no memory any more, so that asking again comes to an end.
- * May sleep. 0, -EFAULT if that ring is broken, or as ivshm_gmem_fault().
+ * May sleep. 0, -EFAULT if that ring is broken, -EINPROGRESS if it waits for the VMM
+ * to say where it is, or as ivshm_gmem_fault().
  */
 int ivshm_qp_fault(struct ivshm_qp *qp, u32 index);
 /* Notify the guest of used entries in queue @index; rx_lock held for RX. */
 void ivshm_qp_interrupt(struct ivshm_qp *qp, u32 index);
 /* Bytes of the used ring of @vq, with the event field if there is one. */
 u32 ivshm_vq_used_size(const struct ivshm_vq *vq);
+/* Where the dirty log has the used ring of @vq, in the guest's addresses. */
+u64 ivshm_vq_log_addr(const struct ivshm_vq *vq);
 /* Something was logged: the VMM will be told if it wants to be. Any context. */
 void ivshm_qp_logged(struct ivshm_qp *qp);
 /* Tell it. The worker, or with the worker paused. */

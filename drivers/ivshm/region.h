@@ -40,6 +40,7 @@
 #include <linux/wait.h>
 #include <linux/xarray.h>
 
+struct dma_buf;
 struct eventfd_ctx;
 struct ivshm_msgq;
 struct netlink_ext_ack;
@@ -228,6 +229,17 @@ struct ivshm_region_file *ivshm_region_file_new(struct ivshm_region *region);
 void ivshm_region_file_free(struct ivshm_region_file *rf);
 
 /**
+ * ivshm_region_file_export() - a file of a region, which is a peer
+ * @region:	the region, of which the caller is a user
+ * @mode:	O_RDONLY or O_RDWR
+ *
+ * Sleeps; takes ivshm_region_mutex.
+ *
+ * Return: the file, or an ERR_PTR().
+ */
+struct file *ivshm_region_file_export(struct ivshm_region *region, int mode);
+
+/**
  * ivshm_region_getfile() - a file that no node stands for
  * @inode:	whose address space it has, or NULL for one of its own
  * @size:	its size in bytes, for one of its own
@@ -299,6 +311,21 @@ int ivshm_region_map_dma(struct ivshm_region *region,
 /* The way back, likewise. */
 int ivshm_region_unmap_dma(struct ivshm_region *region,
 			   struct ivshm_region_unmap_dma *arg);
+
+/**
+ * ivshm_region_export_dmabuf() - part of a region as a dma-buf
+ * @region:	the region, of which the caller is a user
+ * @arg:	which part, and the flags, which were checked
+ *
+ * Sleeps.
+ *
+ * Return: the dma-buf, or a descriptor of it; or an error as
+ * IVSHM_REGION_EXPORT_DMABUF has them.
+ */
+struct dma_buf *ivshm_region_dmabuf(struct ivshm_region *region,
+				    const struct ivshm_region_export_dmabuf *arg);
+int ivshm_region_export_dmabuf(struct ivshm_region *region,
+			       const struct ivshm_region_export_dmabuf *arg);
 
 /*
  * Between region.c and region_chrdev.c

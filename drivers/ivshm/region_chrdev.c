@@ -133,6 +133,19 @@ void ivshm_region_file_free(struct ivshm_region_file *rf)
 	kfree(rf);
 }
 
+struct file *ivshm_region_file_export(struct ivshm_region *region, int mode)
+{
+	struct ivshm_region_file *rf = ivshm_region_file_new(region);
+	struct file *file;
+
+	if (IS_ERR(rf))
+		return ERR_CAST(rf);
+	file = ivshm_region_getfile(region->inode, 0, mode, &ivshm_region_fops, rf);
+	if (IS_ERR(file))
+		ivshm_region_file_free(rf);
+	return file;
+}
+
 static int region_open(struct inode *inode, struct file *file)
 {
 	struct ivshm_region_file *rf;

@@ -22,7 +22,7 @@ struct ivshm_region;
 struct page;
 
 enum ivshm_claim_kind {
-	IVSHM_CLAIM_DMA,	/* under a program's private memory */
+	IVSHM_CLAIM_DMA,	/* under a program's private memory, or a dma-buf */
 	IVSHM_CLAIM_LANDING,	/* a slot for messages, posted or written to */
 	IVSHM_CLAIM_LENDING,	/* pages are being lent out */
 	IVSHM_CLAIM_BORROWED,	/* a slot for messages, with another's pages */

@@ -58,7 +58,6 @@ static long region_export(struct file *file, void __user *argp)
 {
 	const struct ivshm_region_file *rf = file->private_data;
 	struct ivshm_region_export arg;
-	struct ivshm_region_file *new;
 	struct file *exported;
 	int err, fd, mode;
 
@@ -76,25 +75,13 @@ static long region_export(struct file *file, void __user *argp)
 	fd = get_unused_fd_flags(arg.flags & O_CLOEXEC);
 	if (fd < 0)
 		return fd;
-	new = ivshm_region_file_new(rf->region);
-	if (IS_ERR(new)) {
-		err = PTR_ERR(new);
-		goto fd;
-	}
-	exported = ivshm_region_getfile(rf->region->inode, 0, mode,
-					&ivshm_region_fops, new);
+	exported = ivshm_region_file_export(rf->region, mode);
 	if (IS_ERR(exported)) {
-		err = PTR_ERR(exported);
-		goto file;
+		put_unused_fd(fd);
+		return PTR_ERR(exported);
 	}
 	fd_install(fd, exported);
 	return fd;
-
-file:
-	ivshm_region_file_free(new);
-fd:
-	put_unused_fd(fd);
-	return err;
 }
 
 static long region_bind(struct ivshm_region_file *rf, void __user *argp)
@@ -192,6 +179,23 @@ static long region_unmap_dma(struct file *file, void __user *argp)
 	return err;
 }
 
+static long region_export_dmabuf(struct file *file, void __user *argp)
+{
+	const struct ivshm_region_file *rf = file->private_data;
+	struct ivshm_region_export_dmabuf arg;
+	int err, mode;
+
+	err = ivshm_region_get_arg(&arg, sizeof(arg), sizeof(arg), argp);
+	if (err)
+		return err;
+	mode = arg.flags & O_ACCMODE;
+	if (arg.flags & ~(O_ACCMODE | O_CLOEXEC) || (mode != O_RDONLY && mode != O_RDWR))
+		return -EINVAL;
+	if ((file->f_mode & (FMODE_READ | FMODE_WRITE)) != (FMODE_READ | FMODE_WRITE))
+		return -EACCES;
+	return ivshm_region_export_dmabuf(rf->region, &arg);
+}
+
 long ivshm_region_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 {
 	struct ivshm_region_file *rf = file->private_data;
@@ -212,6 +216,10 @@ long ivshm_region_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		return region_map_dma(file, argp);
 	case IVSHM_REGION_UNMAP_DMA:
 		return region_unmap_dma(file, argp);
+	case IVSHM_REGION_EXPORT_DMABUF:
+		if (!IS_ENABLED(CONFIG_DMA_SHARED_BUFFER))
+			return -ENOTTY;
+		return region_export_dmabuf(file, argp);
 	default:
 		return ivshm_msgq_ioctl(file, cmd, argp);
 	}

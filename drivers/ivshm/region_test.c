@@ -9,6 +9,7 @@
 #include <linux/workqueue.h>
 
 #include "region.h"
+#include "region_test.h"
 
 #define RT_NAME		"kunit-region"
 #define RT_PAGES	8
@@ -23,12 +24,12 @@ static bool rt_is_live(void)
 #endif
 }
 
-static int rt_suite_init(struct kunit_suite *suite)
+int ivshm_region_test_begin(struct kunit_suite *suite)
 {
 	return rt_is_live() ? 0 : ivshm_region_init();
 }
 
-static void rt_suite_exit(struct kunit_suite *suite)
+void ivshm_region_test_end(struct kunit_suite *suite)
 {
 	if (!rt_is_live())
 		ivshm_region_exit();
@@ -229,8 +230,8 @@ static struct kunit_case region_cases[] = {
 
 static struct kunit_suite region_suite = {
 	.name = "ivshm-region",
-	.suite_init = rt_suite_init,
-	.suite_exit = rt_suite_exit,
+	.suite_init = ivshm_region_test_begin,
+	.suite_exit = ivshm_region_test_end,
 	.exit = rt_exit,
 	.test_cases = region_cases,
 };

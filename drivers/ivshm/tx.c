@@ -33,6 +33,7 @@ void ivshm_tx_complete(struct ivshm_qp *qp)
 {
 	struct ivshm_vring *ring = &qp->vq[IVSHM_VQ_TX].ring;
 	bool missing, signal = false;
+	int err = 0;
 
 	if (!qp->nr_tx_used)
 		return;
@@ -45,7 +46,12 @@ void ivshm_tx_complete(struct ivshm_qp *qp)
 		}
 		ivshm_gmem_read_unlock(qp->gm);
 		/* A signal: the VMM stops us and will not look at the ring. */
-	} while (missing && !ivshm_qp_fault(qp, IVSHM_VQ_TX));
+		if (missing)
+			err = ivshm_qp_fault(qp, IVSHM_VQ_TX);
+	} while (missing && !err);
+	/* Later, once the VMM has said where the ring is. */
+	if (err == -EINPROGRESS)
+		return;
 	qp->nr_tx_used = 0;
 	if (signal)
 		ivshm_qp_interrupt(qp, IVSHM_VQ_TX);
@@ -104,7 +110,8 @@ static void ivshm_tx_reset(struct ivshm_frame *f, const struct ivshm_vring_chain
 /*
  * A chain of more segments than a frame keeps, or in memory that cannot be
  * mirrored: into a kernel buffer at once. May sleep.
- * 0 with the frame taken or dropped, -ENOENT if there is none any more.
+ * 0 with the frame taken or dropped, -ENOENT if there is none any more, -EINPROGRESS if
+ * a translation is missing.
  */
 static int ivshm_tx_fetch_long(struct ivshm_qp *qp, struct list_head *frames)
 {
@@ -138,6 +145,13 @@ static int ivshm_tx_fetch_long(struct ivshm_qp *qp, struct list_head *frames)
 	if (!err)
 		err = ivshm_segs_copy(qp, qp->segs, chain.nr_out, qp->hdr_len,
 				      f->buf->data, f->len);
+	if (err == -EINPROGRESS) {
+		kvfree(f->buf);
+		f->buf = NULL;
+		list_add(&f->list, &qp->free);
+		ivshm_vring_unpop(ring, 1);
+		return err;
+	}
 	if (err) {
 		if (err == -EFAULT)
 			ivshm_qp_ring_error(qp, IVSHM_VQ_TX);
@@ -160,7 +174,8 @@ drop:
 /*
  * Take up to a batch of chains.  Returns 0, or why no more were taken:
  * -ENOENT none available, -EAGAIN memory to be faulted in, -ENOSPC the next is
- * for ivshm_tx_fetch_long(), -ENOBUFS all frames are in use, -EINVAL broken.
+ * for ivshm_tx_fetch_long(), -ENOBUFS all frames are in use, -EINPROGRESS translations
+ * to be waited for, -EINVAL broken.
  */
 static int ivshm_tx_fetch(struct ivshm_qp *qp, struct list_head *frames, u32 *bytes)
 {
@@ -283,9 +298,12 @@ unsigned long ivshm_tx_work(struct ivshm_qp *qp)
 		return 0;
 
 	for (round = 0; round < IVSHM_TX_WEIGHT / IVSHM_BATCH; round++) {
-		/* The worker is asked to pause; nothing overtakes these. */
-		if (!list_empty(&qp->redo))
-			return BIT(IVSHM_WORK_TX);
+		/*
+		 * Nothing overtakes these.  They are done again after the pause that
+		 * the worker is asked for, or with the translations that they lack.
+		 */
+		if (!list_empty(&qp->redo) || qp->nr_tx_used)
+			return 0;
 		/* Nothing is lost for want of room in the tap: the ring fills. */
 		if (qp->nr_parked > IVSHM_PARK_MAX - IVSHM_BATCH &&
 		    ivshm_park_busy(qp, IVSHM_PARK_UPLINK))
@@ -310,13 +328,15 @@ unsigned long ivshm_tx_work(struct ivshm_qp *qp)
 			break;
 		case -EAGAIN:
 			err = ivshm_qp_fault(qp, IVSHM_VQ_TX);
-			if (err == -ESRCH || err == -EFAULT)
+			if (err == -ESRCH || err == -EFAULT || err == -EINPROGRESS)
 				return 0;
 			if (err)
 				return BIT(IVSHM_WORK_TX);
 			break;
 		case -ENOBUFS:
 			/* Frames come free as parks empty. */
+			return 0;
+		case -EINPROGRESS:
 			return 0;
 		case -EINVAL:
 			ivshm_qp_report(qp, IVSHM_VQ_TX);

@@ -4,6 +4,7 @@
 #include <linux/if_vlan.h>
 #include <linux/ktime.h>
 
+#include "capture.h"
 #include "coupling.h"
 #include "deliver.h"
 #include "detector.h"
@@ -72,7 +73,8 @@ static bool ivshm_tx_drained(struct ivshm_qp *dst, struct ivshm_frame *f)
 
 /*
  * Let @f wait in the park of its receiver, opened before; false if it waited
- * long enough or, with *@full, if there is no room.
+ * long enough or, with *@full, if there is no room.  Behind others it waits as
+ * long as they do, whatever becomes of them then.
  */
 static bool ivshm_tx_wait(struct ivshm_qp *qp, struct ivshm_frame *f, u64 ns, bool *full)
 {
@@ -82,7 +84,7 @@ static bool ivshm_tx_wait(struct ivshm_qp *qp, struct ivshm_frame *f, u64 ns, bo
 	if (!f->deadline) {
 		f->deadline = now + ns;
 		ivshm_qp_count(qp, IVSHM_A_STAT_PARKED);
-	} else if (now >= f->deadline) {
+	} else if (now >= f->deadline && !ivshm_park_busy(qp, f->dst_id)) {
 		return false;
 	}
 	if (qp->stopping)
@@ -93,15 +95,17 @@ static bool ivshm_tx_wait(struct ivshm_qp *qp, struct ivshm_frame *f, u64 ns, bo
 	return false;
 }
 
+/* The receiver has no buffers; or it is held, which is no fault of its guest's. */
 static void ivshm_tx_park(struct ivshm_qp *qp, struct ivshm_qp *dst, struct ivshm_frame *f)
 {
-	bool limit = false;
+	bool limit = false, held = !READ_ONCE(dst->rx_open);
+	u64 ns = held ? IVSHM_HELD_NS : (u64)f->park_us * NSEC_PER_USEC;
 
 	/* A receiver that let one frame wait in vain lets none wait after it. */
-	if (!READ_ONCE(dst->rx_stalled)) {
-		if (ivshm_tx_wait(qp, f, (u64)f->park_us * NSEC_PER_USEC, &limit))
+	if (held || !READ_ONCE(dst->rx_stalled)) {
+		if (ivshm_tx_wait(qp, f, ns, &limit))
 			return;
-		if (!limit && !qp->stopping)
+		if (!held && !limit && !qp->stopping)
 			WRITE_ONCE(dst->rx_stalled, true);
 	}
 	ivshm_tx_drop(qp, f, limit ? IVSHM_A_STAT_DROP_PARK_LIMIT : IVSHM_A_STAT_DROP_FULL);
@@ -124,22 +128,36 @@ void ivshm_tx_count_direct(struct ivshm_qp *qp, struct ivshm_qp *dst,
 	ivshm_qp_count_n(qp, IVSHM_A_STAT_COPIED_BYTES, bytes);
 }
 
+/* To those who watch; @skbs is empty then. */
+static void ivshm_tx_show(struct ivshm_qp *qp, struct ivshm_qp *dst, struct sk_buff_head *skbs)
+{
+	if (likely(skb_queue_empty(skbs)))
+		return;
+	ivshm_capture_show(qp->port, dst->port, skbs);
+	__skb_queue_purge(skbs);
+}
+
 /* The first @n frames of a run were delivered. */
 static void ivshm_tx_delivered(struct ivshm_qp *qp, struct ivshm_qp *dst,
 			       struct ivshm_frame **run, u32 n)
 {
 	const struct ivshm_pair *pair = run[0]->pair;
+	struct sk_buff_head skbs;
 	u64 bytes = 0;
 	u32 i;
 
 	if (!n)
 		return;
+	__skb_queue_head_init(&skbs);
 	for (i = 0; i < n; i++) {
+		if (ivshm_capture_on())
+			ivshm_capture_take(run[i], &skbs);
 		bytes += run[i]->len;
 		list_del(&run[i]->list);
 		ivshm_tx_done(qp, run[i]);
 	}
 	ivshm_tx_count_direct(qp, dst, pair, n, bytes, true);
+	ivshm_tx_show(qp, dst, &skbs);
 }
 
 /* Collect, from @f on, what is left in @frames for the same receiver. */
@@ -151,7 +169,7 @@ static u32 ivshm_tx_run(struct list_head *frames, struct ivshm_frame *f,
 	list_for_each_entry_from(f, frames, list) {
 		if (f->dst_id != id)
 			continue;
-		if (f->path != IVSHM_PATH_DIRECT || f->want ||
+		if (f->path != IVSHM_PATH_DIRECT || f->want || ivshm_capture_lacks(f) ||
 		    !ivshm_vnet_fits(&f->hdr, features) || !list_empty(&f->bufs))
 			break;
 		run[n++] = f;
@@ -162,7 +180,8 @@ static u32 ivshm_tx_run(struct list_head *frames, struct ivshm_frame *f,
 }
 
 /*
- * The receiver's memory is not there.  Its worker brings it in meanwhile; a
+ * The receiver's memory is not there.  Its worker brings it in meanwhile, or has its
+ * VMM asked where it is; a
  * frame that misses too often, or for too long, is left there in a kernel buffer
  * and is not lost for it: the guest did have buffers.
  */
@@ -194,11 +213,15 @@ static void ivshm_tx_blocked(struct ivshm_qp *qp, struct ivshm_qp *dst,
 	case IVSHM_DELIVER_MISS_SRC:
 		f->want = IVSHM_WANT_FAULT;
 		return;
+	case IVSHM_DELIVER_IOTLB_SRC:
+		f->want = IVSHM_WANT_TRANSLATION;
+		return;
 	case IVSHM_DELIVER_USER_SRC:
 	case IVSHM_DELIVER_USER_DST:
 		f->want = IVSHM_WANT_LINEAR;
 		return;
 	case IVSHM_DELIVER_MISS_DST:
+	case IVSHM_DELIVER_IOTLB_DST:
 		ivshm_tx_missed(qp, dst, f);
 		return;
 	case IVSHM_DELIVER_FULL:
@@ -250,9 +273,14 @@ static void ivshm_tx_to(struct ivshm_qp *qp, struct ivshm_qp *dst,
 	netdev_features_t features = ivshm_uplink_features(dst);
 	struct ivshm_frame *run[IVSHM_BATCH];
 	bool arm = false, fits = ivshm_vnet_fits(&f->hdr, features);
+	struct sk_buff_head skbs;
 	enum ivshm_delivery why;
 	u32 n, done;
 
+	if (ivshm_capture_lacks(f)) {
+		f->want = IVSHM_WANT_LINEAR;
+		return;
+	}
 	/* Nothing overtakes what waits in a kernel buffer. */
 	if (f->misses >= IVSHM_MISSES || !fits || !list_empty(&f->bufs) ||
 	    READ_ONCE(dst->bounce_nr)) {
@@ -266,12 +294,17 @@ static void ivshm_tx_to(struct ivshm_qp *qp, struct ivshm_qp *dst,
 			return;
 		}
 		list_del(&f->list);
+		__skb_queue_head_init(&skbs);
+		if (ivshm_capture_on())
+			ivshm_capture_take(f, &skbs);
 		if (!ivshm_tx_bounce(qp, dst, f) &&
 		    !(ivshm_park_open(qp, dst, f->dst_id) &&
 		      ivshm_tx_bounce(qp, dst, f))) {
+			__skb_queue_purge(&skbs);
 			ivshm_tx_park(qp, dst, f);
 			return;
 		}
+		ivshm_tx_show(qp, dst, &skbs);
 		ivshm_tx_count_direct(qp, dst, f->pair, 1, f->len, false);
 		ivshm_tx_done(qp, f);
 		return;

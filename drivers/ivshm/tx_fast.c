@@ -15,6 +15,7 @@
 
 #include <asm/unaligned.h>
 
+#include "capture.h"
 #include "coupling.h"
 #include "deliver.h"
 #include "detector.h"
@@ -162,7 +163,7 @@ static noinline bool ivshm_tx_fast_claim(struct ivshm_qp *qp, struct ivshm_qp *d
 	lockdep_assert_held(&dst->rx_lock);
 
 	if (!dst->rx_open || ring->broken || dst->bounce_nr ||
-	    ivshm_gmem_logged(dst->gm) ||
+	    ivshm_gmem_logged(dst->gm) || ivshm_gmem_translated(dst->gm) ||
 	    ivshm_vring_begin(ring, ivshm_gmem_generation(dst->gm)))
 		return false;
 	n = ivshm_vring_pop_few(ring, fast->rx, n, true);
@@ -303,8 +304,9 @@ u32 ivshm_tx_fast(struct ivshm_qp *qp)
 	struct ivshm_qp *dst = NULL;
 	u32 n, i, max, done = 0;
 
-	/* Nothing overtakes what waits. */
-	if (qp->nr_parked || !list_empty(&qp->redo) || !qp->port)
+	/* Nothing overtakes what waits, and what is watched takes a kernel buffer. */
+	if (ivshm_capture_on() || qp->nr_parked || !list_empty(&qp->redo) || !qp->port ||
+	    ivshm_gmem_translated(qp->gm))
 		return 0;
 	n = ivshm_tx_fast_take(qp, fast);
 	if (!n)

@@ -2,6 +2,7 @@
 /* Sending what needs to sleep: uplink, flooding, conversions; see tx.h. */
 #include <linux/slab.h>
 
+#include "capture.h"
 #include "coupling.h"
 #include "deliver.h"
 #include "detector.h"
@@ -34,6 +35,7 @@ static u32 ivshm_tx_peers(struct ivshm_port *port, struct ivshm_qp **dst)
 /* To all other running members of a static coupling. May sleep. */
 static int ivshm_tx_flood(struct ivshm_qp *qp, struct ivshm_frame *f)
 {
+	struct sk_buff_head skbs;
 	struct ivshm_qp **dst;
 	u32 n = 0, i, sent = 0;
 	LIST_HEAD(bufs);
@@ -46,6 +48,9 @@ static int ivshm_tx_flood(struct ivshm_qp *qp, struct ivshm_frame *f)
 	if (!dst)
 		return -ENOMEM;
 
+	__skb_queue_head_init(&skbs);
+	if (ivshm_capture_on())
+		ivshm_capture_take(f, &skbs);
 	n = ivshm_tx_peers(qp->port, dst);
 	for (i = 0; i < n; i++) {
 		netdev_features_t features;
@@ -58,6 +63,8 @@ static int ivshm_tx_flood(struct ivshm_qp *qp, struct ivshm_frame *f)
 		/* Open under RCU means that its worker is there to be woken. */
 		rcu_read_lock();
 		ok = !err && ivshm_bounce(dst[i], &bufs);
+		if (ok)
+			ivshm_capture_show(sent ? NULL : qp->port, dst[i]->port, &skbs);
 		rcu_read_unlock();
 		if (ok) {
 			sent++;
@@ -69,6 +76,7 @@ static int ivshm_tx_flood(struct ivshm_qp *qp, struct ivshm_frame *f)
 		ivshm_qp_put(dst[i]);
 	}
 	kfree(dst);
+	__skb_queue_purge(&skbs);
 
 	if (sent) {
 		ivshm_qp_count(qp, IVSHM_A_STAT_TX_DIRECT_FRAMES);
@@ -124,6 +132,8 @@ static int ivshm_tx_prepare(struct ivshm_qp *qp, struct ivshm_frame *f)
 			return err;
 		err = ivshm_vnet_convert(qp, f->buf, f->features, &f->bufs);
 		return err;
+	case IVSHM_WANT_TRANSLATION:
+		return -EINPROGRESS;
 	default:
 		return 0;
 	}
@@ -132,7 +142,8 @@ static int ivshm_tx_prepare(struct ivshm_qp *qp, struct ivshm_frame *f)
 /*
  * The part that may sleep, in order and no further than the first frame that
  * is ready to go direct.  Frames dealt with leave @frames; the others are to be
- * decided again. -EINTR: the worker is asked to pause.
+ * decided again. -EINTR: the worker is asked to pause.  -EINPROGRESS: a translation
+ * is missing that the VMM was asked for.
  */
 static int ivshm_tx_rest(struct ivshm_qp *qp, struct list_head *frames)
 {
@@ -173,6 +184,12 @@ static int ivshm_tx_rest(struct ivshm_qp *qp, struct list_head *frames)
 		switch (err) {
 		case 0:
 			break;
+		case -EINPROGRESS:
+			if (qp->stopping) {
+				ivshm_tx_drop(qp, f, IVSHM_A_STAT_DROP_MEMORY);
+				break;
+			}
+			fallthrough;
 		case -EINTR:
 			list_add(&f->list, frames);
 			return err;
@@ -193,16 +210,24 @@ static int ivshm_tx_rest(struct ivshm_qp *qp, struct list_head *frames)
 
 void ivshm_tx_dispatch(struct ivshm_qp *qp, struct list_head *frames)
 {
+	struct ivshm_frame *f;
+
+	/* All at once; those for which it fails are seen to when their turn comes. */
+	if (ivshm_capture_on())
+		list_for_each_entry(f, frames, list)
+			if (ivshm_capture_lacks(f) && ivshm_frame_linearise(qp, f))
+				break;
 	while (!list_empty(frames)) {
 		int err;
 
 		ivshm_tx_direct(qp, frames);
 		err = ivshm_tx_rest(qp, frames);
 		ivshm_uplink_flush(qp);
-		if (err == -EINTR) {
-			list_splice_tail_init(frames, &qp->redo);
+		/* In front: what is there was taken later than what was parked. */
+		if (err)
+			list_splice_init(frames, &qp->redo);
+		if (err == -EINTR)
 			ivshm_worker_wake(&qp->worker, IVSHM_WORK_TX);
-		}
 	}
 	/* After the last frame was sent. */
 	smp_store_release(&qp->tx_uplink, false);

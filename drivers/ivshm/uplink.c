@@ -276,12 +276,15 @@ static bool ivshm_uplink_deliver(struct ivshm_qp *qp)
 				continue;
 			why = IVSHM_DELIVER_FULL;
 		}
+		/* Ask for what the next frames need, too. */
+		if (why == IVSHM_DELIVER_IOTLB_DST)
+			ivshm_deliver_prefault(qp);
 		if (why == IVSHM_DELIVER_USER_DST)
 			why = ivshm_deliver_user(qp, f->buf);
 		if (why == IVSHM_DELIVERED)
 			break;
 		if (why == IVSHM_DELIVER_FULL || why == IVSHM_DELIVER_BROKEN ||
-		    why == IVSHM_DELIVER_MISS_DST) {
+		    why == IVSHM_DELIVER_MISS_DST || why == IVSHM_DELIVER_IOTLB_DST) {
 			if (ivshm_deliver_want(qp))
 				continue;
 			return false;

@@ -347,7 +347,8 @@ static int walk_table(const struct ivshm_vring *vr, struct vring_walk *walk,
 					    ref->addr + i * sizeof(*piece),
 					    piece, have * sizeof(*piece));
 			if (err)
-				return err == -EAGAIN ? err : -EINVAL;
+				return err == -EAGAIN || err == -EINPROGRESS ?
+				       err : -EINVAL;
 		}
 		desc_decode(vr, &desc, &piece[i - first]);
 		if (desc.flags & VRING_DESC_F_INDIRECT)

@@ -70,7 +70,8 @@ struct ivshm_vring_used {
  *		to ivshm_vring_begin() stays the same.
  * @read:	Copy @len bytes from guest-physical @gpa into @buf.  Returns 0,
  *		-EAGAIN if the memory is not there just now (to be tried again
- *		after a fault), or -EFAULT if there is no such memory.
+ *		after a fault), -EINPROGRESS if it is not known yet where it is, or
+ *		-EFAULT if there is no such memory.
  *		Must not sleep.
  * @used_written: @len bytes at offset @off of the used ring were written;
  *		for the dirty log.  Called while &struct ivshm_vring.log_used is
@@ -183,7 +184,8 @@ bool ivshm_vring_pending(struct ivshm_vring *vr);
  * Take the next chain.  Its segments are written to @segs (at most @max).
  * Returns 0 with @chain filled in;
  *  -ENOENT  nothing available,
- *  -EAGAIN  guest memory (an indirect table) is not there: nothing is taken,
+ *  -EAGAIN, -EINPROGRESS  guest memory (an indirect table) is not there, see
+ *	     ivshm_vring_ops.read: nothing is taken,
  *  -ENOSPC  @max is too small for this chain but within
  *           IVSHM_VRING_MAX_SEGS: nothing is taken,
  *  -EINVAL  the guest broke a rule; the ring is broken from now on.

@@ -44,8 +44,8 @@ debug) full=0 tcp_s=5 size_mb=4 rounds=8 patience=60 udp_rate=200K few=1 options
 *) full=1 tcp_s=1 size_mb=32 rounds=12 patience=20 udp_rate=1M few=20 ;;
 esac
 
-declare -A address=([a]=192.0.2.1 [b]=192.0.2.2 [c]=192.0.2.3 [far]=192.0.2.99 [host]=192.0.2.254)
-declare -A port_of=([a]=vnet0 [b]=vnet1 [c]=vnet2)
+declare -A address=([a]=192.0.2.1 [b]=192.0.2.2 [c]=192.0.2.3 [d]=192.0.2.4 [far]=192.0.2.99 [host]=192.0.2.254)
+declare -A port_of=([a]=vnet0 [b]=vnet1 [c]=vnet2 [d]=vnet3)
 
 say() { printf '%s\n' "$*"; }
 

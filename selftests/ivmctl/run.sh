@@ -145,14 +145,15 @@ test_help()
 		accept "ivmctl $object" "$object" help
 		accept "ivmctl $object" help "$object"
 	done
-	accept "ivmctl coupling add NAME static|dynamic" c h
+	accept "ivmctl coupling add NAME static|dynamic" co h
+	refuse 'object or command "c" is ambiguous: coupling, capture' c h
 }
 
 test_words()
 {
 	refuse 'unknown object or command "prot", did you mean "port"?' prot
 	refuse 'unknown object or command "couplings", did you mean "coupling"?' couplings
-	refuse 'unknown object or command "bridge", expected one of: port, coupling, address, region, peer, monitor, apply, diff, save, try, confirm, doctor, top, metrics, help' bridge
+	refuse 'unknown object or command "bridge", expected one of: port, coupling, address, region, peer, capture, monitor, apply, diff, save, try, confirm, doctor, top, metrics, help' bridge
 	refuse 'unknown object or command ""' ""
 	refuse 'unknown verb "shwo", did you mean "show"?' port shwo
 	refuse 'unknown verb "ad", expected one of: show, help' address ad
@@ -221,7 +222,7 @@ test_coupling()
 	refuse 'a name must not be empty' coupling del lan0 ""
 	refuse 'unexpected argument "lan1"' coupling show lan0 lan1
 	unloaded coupling add lan0 static vnet0 vnet1
-	unloaded c a lan0 d vnet0 vnet1 threshold 5 idle never park-us 0 bypass y
+	unloaded co a lan0 d vnet0 vnet1 threshold 5 idle never park-us 0 bypass y
 	unloaded coupling new lan0 dynamic idle 4294967295 port threshold port bypass
 	unloaded coupling del lan0 lan1
 	unloaded coupling delete lan0
@@ -508,8 +509,8 @@ complete_to()
 
 test_completion()
 {
-	complete_to "port coupling address region peer monitor help apply diff save try confirm doctor top metrics" ""
-	complete_to "coupling confirm" c
+	complete_to "port coupling address region peer capture monitor help apply diff save try confirm doctor top metrics" ""
+	complete_to "coupling capture confirm" c
 	complete_to "--dry-run --keep" apply -
 	complete_to "--keep" diff x --k
 	complete_to "$TOOL/Makefile" save "$TOOL/Make"
@@ -521,7 +522,7 @@ test_completion()
 	complete_to "vnet0 vnet1" port show ""
 	complete_to "vnet1" -s -n x po s vnet1
 	complete_to "lan0 cross" coupling del ""
-	complete_to "cross" c d lan0 c
+	complete_to "cross" co d lan0 c
 	complete_to "lan0 cross" coupling show ""
 	complete_to "" coupling add ""
 	complete_to "static dynamic" coupling add lan0 ""

@@ -105,7 +105,7 @@ void guest_post_raw(struct guest *g, int q, __u16 head)
 static void desc_set(struct guest *g, struct vring_desc *d, const struct guest_seg *seg,
 		     bool write, bool last, __u16 next)
 {
-	d->addr = guest_gpa(g, seg->addr);
+	d->addr = guest_bus(g, seg->addr);
 	d->len = seg->len;
 	d->flags = (write ? VRING_DESC_F_WRITE : 0) | (last ? 0 : VRING_DESC_F_NEXT);
 	d->next = last ? 0 : next;
@@ -123,7 +123,7 @@ static void chain_table(struct guest *g, struct guest_ring *r, __u16 head,
 	}
 	for (i = 0; i < n; i++)
 		desc_set(g, &c->table[i], &seg[i], i >= nr_out, i + 1 == n, i + 1);
-	r->desc[head].addr = guest_gpa(g, c->table);
+	r->desc[head].addr = guest_bus(g, c->table);
 	r->desc[head].len = n * sizeof(*c->table);
 	r->desc[head].flags = VRING_DESC_F_INDIRECT;
 	r->desc[head].next = 0;

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "guest.h"
+#include "viommu.h"
 
 const __u8 mac_broadcast[6] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
 
@@ -107,6 +108,11 @@ __u8 *guest_slot_pages(struct guest *g, int q, size_t *len)
 
 	*len = (end - at) & ~4095UL;
 	return (__u8 *)at;
+}
+
+__u64 guest_bus(const struct guest *g, const void *p)
+{
+	return (g->c.iova ?: GUEST_GPA) + (__u64)((const __u8 *)p - g->mem);
 }
 
 static __u32 ring_num(const struct guest_config *c, int q)
@@ -211,6 +217,8 @@ int guest_open(struct guest *g, const struct guest_config *c)
 	g->tap = -1;
 	if (!g->c.features && !g->c.plain)
 		g->c.features = F_DEFAULT;
+	if (g->c.iova)
+		g->c.features |= F_PLATFORM;
 	g->hdr_len = g->c.features & (F_MODERN | F_MRG) ?
 		     sizeof(struct virtio_net_hdr_mrg_rxbuf) : sizeof(struct virtio_net_hdr);
 	memcpy(g->mac, "\x52\x54\x00\xaa\x00", 5);
@@ -260,6 +268,18 @@ int guest_set_mem(struct guest *g)
 	return ioctl(g->fd, VHOST_SET_MEM_TABLE, &table) ? -errno : 0;
 }
 
+struct vhost_vring_addr guest_ring_addr(const struct guest *g, int q)
+{
+	const struct guest_ring *r = &g->ring[q];
+
+	return (struct vhost_vring_addr){
+		.index = q,
+		.desc_user_addr = g->c.iova ? guest_bus(g, r->desc) : (uintptr_t)r->desc,
+		.avail_user_addr = g->c.iova ? guest_bus(g, r->avail) : (uintptr_t)r->avail,
+		.used_user_addr = g->c.iova ? guest_bus(g, r->used) : (uintptr_t)r->used,
+	};
+}
+
 int guest_set_ring(struct guest *g, int q)
 {
 	struct guest_ring *r = &g->ring[q];
@@ -268,12 +288,7 @@ int guest_set_ring(struct guest *g, int q)
 	struct vhost_vring_file kick = { .index = q, .fd = r->kick };
 	struct vhost_vring_file call = { .index = q, .fd = r->call };
 	struct vhost_vring_file err = { .index = q, .fd = r->err };
-	struct vhost_vring_addr addr = {
-		.index = q,
-		.desc_user_addr = (uintptr_t)r->desc,
-		.avail_user_addr = (uintptr_t)r->avail,
-		.used_user_addr = (uintptr_t)r->used,
-	};
+	struct vhost_vring_addr addr = guest_ring_addr(g, q);
 
 	if (ioctl(g->fd, VHOST_SET_VRING_NUM, &num) ||
 	    ioctl(g->fd, VHOST_SET_VRING_BASE, &base) ||
@@ -302,6 +317,10 @@ int guest_start(struct guest *g)
 	err = guest_set_mem(g);
 	for (q = 0; q < GUEST_QUEUES && !err; q++)
 		err = guest_set_ring(g, q);
+	/* The device wants to know those before. */
+	for (q = 0; q < GUEST_QUEUES && !err && g->c.iova; q++)
+		err = viommu_map(g, g->ring[q].used, sizeof(struct vring_used),
+				 VHOST_ACCESS_RW);
 	for (q = 0; q < GUEST_QUEUES && !err; q++)
 		err = guest_set_backend(g, q, g->tap);
 	g->running = !err;

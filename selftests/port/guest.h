@@ -45,6 +45,7 @@ enum { GUEST_RX, GUEST_TX, GUEST_QUEUES };
 #define F_INDIRECT	BIT64(VIRTIO_RING_F_INDIRECT_DESC)
 /* The device makes the vnet header and takes it off: the tap has none. */
 #define F_HEADERLESS	BIT64(VHOST_NET_F_VIRTIO_NET_HDR)
+#define F_PLATFORM	BIT64(VIRTIO_F_ACCESS_PLATFORM)
 #define F_DEFAULT	(F_MODERN | F_MRG | F_EVENT | F_INDIRECT)
 
 /* Offloads of a tap whose guest negotiated all of them. */
@@ -65,6 +66,7 @@ enum { GUEST_RX, GUEST_TX, GUEST_QUEUES };
  * @shared:	guest memory is shared, not private
  * @mem_fd:	file that guest memory is, shared; 0 for anonymous memory
  * @base:	index the rings begin at
+ * @iova:	where the guest has its memory behind a vIOMMU, see viommu.h; default none
  */
 struct guest_config {
 	const char *dev;
@@ -80,6 +82,7 @@ struct guest_config {
 	bool shared;
 	int mem_fd;
 	__u16 base;
+	__u64 iova;
 };
 
 struct guest_seg {
@@ -169,6 +172,10 @@ void *guest_alloc(struct guest *g, size_t len, size_t align);
 __u64 guest_gpa(const struct guest *g, const void *p);
 /* The buffers of a ring, whole pages of them, @len bytes. */
 __u8 *guest_slot_pages(struct guest *g, int q, size_t *len);
+/* What the driver tells the device: the same, or an IOVA. */
+__u64 guest_bus(const struct guest *g, const void *p);
+/* Where the rings are, as VHOST_SET_VRING_ADDR wants it, without flags. */
+struct vhost_vring_addr guest_ring_addr(const struct guest *g, int q);
 
 #define GUEST_DIRECT	0
 #define GUEST_TABLE	1	/* indirect */

@@ -44,16 +44,10 @@ int log_features(struct guest *g, bool on)
 
 int log_addr(struct guest *g, int q, bool on)
 {
-	struct guest_ring *r = &g->ring[q];
-	struct vhost_vring_addr addr = {
-		.index = q,
-		.flags = on ? 1 << VHOST_VRING_F_LOG : 0,
-		.desc_user_addr = (uintptr_t)r->desc,
-		.avail_user_addr = (uintptr_t)r->avail,
-		.used_user_addr = (uintptr_t)r->used,
-		.log_guest_addr = guest_gpa(g, r->used),
-	};
+	struct vhost_vring_addr addr = guest_ring_addr(g, q);
 
+	addr.flags = on ? 1 << VHOST_VRING_F_LOG : 0;
+	addr.log_guest_addr = guest_gpa(g, g->ring[q].used);
 	return ioctl(g->fd, VHOST_SET_VRING_ADDR, &addr) ? -errno : 0;
 }
 

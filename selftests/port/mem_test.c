@@ -349,7 +349,7 @@ TEST_F_TIMEOUT(mem, killed, TIMEOUT)
 	/* Somebody else is to be at that end. */
 	ASSERT_EQ(0, guest_stop(&self->v));
 	guest_close(&self->v);
-	for (i = 0; i < 40; i++) {
+	for (i = 0; i < 20; i++) {
 		__u64 until;
 		pid_t pid;
 

@@ -360,7 +360,7 @@ TEST_F_TIMEOUT(pages, churned, TIMEOUT)
 	} while (now_ms() < end);
 	__atomic_store_n(&self->done, true, __ATOMIC_RELEASE);
 	pthread_join(t, NULL);
-	EXPECT_LT(100, ctl_stat("tap0", IVSHM_A_STAT_INVALIDATIONS));
+	EXPECT_LT(0, ctl_stat("tap0", IVSHM_A_STAT_INVALIDATIONS));
 	ASSERT_EQ(0, guest_pass_both(&self->v, &self->peer, 20));
 }
 
@@ -532,10 +532,11 @@ TEST_F_TIMEOUT(pages, plugged, TIMEOUT)
 			ASSERT_EQ(0, guest_send(peer, NULL, frame, LEN));
 		}
 		ASSERT_EQ(0, set_parts(v, first, second, 2));
-		/* They may have waited in vain meanwhile: if so they were counted. */
-		for (n = 0; n < 10 && guest_recv(v, &got, 500) == 1; n++)
+		/* Those that came meanwhile have waited. */
+		for (n = 0; n < 10 && guest_recv(v, &got, 5000) == 1; n++)
 			;
-		EXPECT_EQ(10 - n, ctl_stat("tap1", IVSHM_A_STAT_DROP_FULL) - full);
+		EXPECT_EQ(10, n);
+		EXPECT_EQ(full, ctl_stat("tap1", IVSHM_A_STAT_DROP_FULL));
 		/* From the new memory. */
 		for (i = 0; i < 10; i++) {
 			seg = (struct guest_seg){ at + i * PAGE, v->hdr_len + LEN + i };

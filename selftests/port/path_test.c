@@ -348,6 +348,7 @@ TEST_F_TIMEOUT(path, cost, TIMEOUT)
 	__u8 frame[1000];
 	struct guest_frame f;
 	const int n = 100;
+	__u64 gone;
 	int i;
 
 	learn(_metadata, self);
@@ -374,17 +375,19 @@ TEST_F_TIMEOUT(path, cost, TIMEOUT)
 	ctl_port(tap[1], &b1);
 #define A(which) (a1.stat[IVSHM_A_STAT_##which] - a0.stat[IVSHM_A_STAT_##which])
 #define B(which) (b1.stat[IVSHM_A_STAT_##which] - b0.stat[IVSHM_A_STAT_##which])
+	/* Each page that the kernel took away in between may have been missed once. */
+	gone = A(INVALIDATIONS) + B(INVALIDATIONS);
 	EXPECT_EQ(n, A(TX_DIRECT_FRAMES));
 	EXPECT_EQ(n, A(KICKS_TX));
-	EXPECT_GE(n, A(WAKEUPS));
+	EXPECT_GE(n + gone, A(WAKEUPS));
 	EXPECT_LE(n - 5, A(WAKEUPS));
 	EXPECT_EQ(n * sizeof(frame), A(COPIED_BYTES));
 	EXPECT_EQ(0, A(SKBS));
 	EXPECT_EQ(0, A(BOUNCED));
-	EXPECT_EQ(0, A(PARKED));
+	EXPECT_GE(gone, A(PARKED));
 	/* A driver that does not look at completions is not told of them. */
 	EXPECT_GE(n / 50, A(INTERRUPTS_TX));
-	EXPECT_EQ(0, B(WAKEUPS));
+	EXPECT_GE(gone, B(WAKEUPS));
 	EXPECT_EQ(0, B(SKBS));
 	EXPECT_EQ(n, B(RX_DIRECT_FRAMES));
 	EXPECT_EQ(n, B(INTERRUPTS_RX));
@@ -430,16 +433,19 @@ TEST(held_frame)
 	const __u32 len = 2000;
 	struct guest_ring *r;
 	struct guest_frame f;
+	struct ctl_options o = CTL_DEFAULTS;
 	struct guest a, b;
 	__u8 frame[200];
 	int round, i;
 	__u64 end;
 
+	/* The pair is to stay as it is, whatever is heard of the bridge. */
+	o.bypass = 1;
 	ASSERT_EQ(0, env_setup());
 	ASSERT_EQ(0, guest_up(&a, &ca));
 	ASSERT_EQ(0, guest_up(&b, &cb));
 	ASSERT_EQ(0, guest_pass(&b, &a, 100, 0));
-	ASSERT_EQ(0, ctl_couple("lan0", IVSHM_COUPLING_DYNAMIC, NULL, "tap0", "tap1", NULL));
+	ASSERT_EQ(0, ctl_couple("lan0", IVSHM_COUPLING_DYNAMIC, &o, "tap0", "tap1", NULL));
 	r = &b.ring[GUEST_RX];
 	for (round = 0; round < 5; round++) {
 		couple_pair(_metadata, &a, &b);

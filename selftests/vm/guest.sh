@@ -16,6 +16,8 @@
 #     --vhost DEVICE|none              default /dev/vhost-net
 #     --queues N                       queue pairs
 #     --net-opts OPTS, --dev-opts OPTS more for -netdev and for -device
+#     --iommu intel                  a vIOMMU; cards behind it translate for
+#                                    themselves (ATS). Before the cards
 #     --mem M                        MiB (default 192)
 #     --ram anon|memfd|file:PATH     what backs it (default anon)
 #     --cpus N                       processors (default 1)
@@ -117,6 +119,11 @@ guest_nic_done()
 	fi
 	[ "$nic_vhost" != none ] || nic+=,vhost=off
 	[ -z "$nic_mtu" ] || nic_dev+=",host_mtu=$nic_mtu"
+	if [ -n "$iommu" ]; then
+		# ATS is for what is not on the root bus.
+		guest_args+=(-device "pcie-root-port,id=port$n,chassis=$n")
+		nic_dev+=",bus=port$n,iommu_platform=on,ats=on"
+	fi
 	guest_args+=(-netdev "$nic$nic_net"
 		-device "virtio-net-pci,netdev=n$n,mac=$nic_mac,romfile=$nic_dev")
 	guest_cmdline+=" guest.nic=eth$n,$nic_ip,$nic_mtu"
@@ -127,7 +134,7 @@ guest_start()
 {
 	local name=$1 dir=$guest_dir/$1
 	local mem=192 ram=anon cpus=1 files='' extra='' nics=0 initrd=$IVSHM_GUEST_INITRD as=$1 from=''
-	local nic_if='' nic_kind nic_mac nic_ip nic_mtu nic_vhost nic_queues nic_net nic_dev machine
+	local iommu='' nic_if='' nic_kind nic_mac nic_ip nic_mtu nic_vhost nic_queues nic_net nic_dev machine
 	local -a guest_args=() guest_opens=() tap_args=()
 	local guest_cmdline
 	shift
@@ -149,6 +156,13 @@ guest_start()
 		--queues) nic_queues=$2 ;;
 		--net-opts) nic_net=,$2 ;;
 		--dev-opts) nic_dev=,$2 ;;
+		--iommu)
+			[ "$2" = intel ] || { echo "guest_start: --iommu $2?" >&2; return 2; }
+			# Devices that come before it are not behind it.
+			iommu=$2
+			guest_args=(-device "$2-iommu,device-iotlb=on" "${guest_args[@]}")
+			guest_cmdline+=" $2_iommu=on iommu.passthrough=0"
+			;;
 		--mem) mem=$2 ;;
 		--ram) ram=$2 ;;
 		--cpus) cpus=$2 ;;

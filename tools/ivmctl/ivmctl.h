@@ -114,6 +114,7 @@ extern const struct object object_coupling;
 extern const struct object object_address;
 extern const struct object object_region;
 extern const struct object object_peer;
+extern const struct object object_capture;
 extern const struct object object_monitor;
 extern const struct object command_apply;
 extern const struct object command_diff;

@@ -26,6 +26,7 @@ static const struct object *const objects[] = {
 	&object_address,
 	&object_region,
 	&object_peer,
+	&object_capture,
 	&object_monitor,
 };
 

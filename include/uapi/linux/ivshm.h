@@ -217,4 +217,39 @@ struct ivshm_region_unmap_dma {
  */
 #define IVSHM_REGION_UNMAP_DMA	_IO(IVSHM_IOC_TYPE, 0x05)
 
+/**
+ * struct ivshm_region_export_dmabuf - part of the region as a dma-buf
+ * @argsz:	in: size of this structure, 24 at least
+ * @flags:	in: O_RDONLY or O_RDWR, and O_CLOEXEC
+ * @offset:	in: where the part begins in the region, whole pages
+ * @len:	in: its length in bytes, whole pages, 1 GiB at most
+ */
+struct ivshm_region_export_dmabuf {
+	__u32 argsz;
+	__u32 flags;
+	__u64 offset;
+	__u64 len;
+};
+
+/**
+ * IVSHM_REGION_EXPORT_DMABUF - get a dma-buf
+ *
+ * Takes struct ivshm_region_export_dmabuf.  Drivers of devices import what it
+ * returns and reach the region's own pages, without a copy; it can be mapped, too,
+ * with DMA_BUF_IOCTL_SYNC around accesses.  Whatever O_RDONLY says, of a device it
+ * keeps only those drivers from writing that ask; so it takes a file that is open
+ * for reading and writing.
+ *
+ * As long as it is open the region is in use, and its pages are not moved.  When the
+ * region is deleted by force mappings of it end, but devices that have imported it
+ * go on using the pages, which nobody else gets before they are done.
+ *
+ * Return: the descriptor.
+ * Errors: EINVAL, E2BIG, EFAULT, EACCES (the file is not open for reading and
+ * writing), EBUSY (pages are on their way to or from another region by
+ * <linux/ivshm_msgq.h>), EMFILE, ENOMEM, EINTR, ENODEV, ENOTTY (a kernel without
+ * dma-bufs).
+ */
+#define IVSHM_REGION_EXPORT_DMABUF _IO(IVSHM_IOC_TYPE, 0x06)
+
 #endif /* _UAPI_LINUX_IVSHM_H */
