@@ -176,16 +176,19 @@ static void send_untrack(struct ivshm_msgq *q, struct ivshm_msg *msg)
 
 static void send_count(const struct ivshm_msg *msg)
 {
+	struct ivshm_peer *peer = msg->peer;
 	static const enum ivshm_attr_peer_stat how[] = {
 		[IVSHM_MSGQ_COPY]  = IVSHM_A_PEER_STAT_COPIED,
 		[IVSHM_MSGQ_MOVE]  = IVSHM_A_PEER_STAT_MOVED,
 		[IVSHM_MSGQ_SHARE] = IVSHM_A_PEER_STAT_SHARED,
 	};
 
-	ivshm_peer_count(msg->peer, IVSHM_A_PEER_STAT_MESSAGES, 1);
-	ivshm_peer_count(msg->peer, IVSHM_A_PEER_STAT_BYTES, msg->amount.bytes);
+	spin_lock_bh(&peer->lock);
+	peer->stat[IVSHM_A_PEER_STAT_MESSAGES]++;
+	peer->stat[IVSHM_A_PEER_STAT_BYTES] += msg->amount.bytes;
 	if (msg->len)
-		ivshm_peer_count(msg->peer, how[msg->how], 1);
+		peer->stat[how[msg->how]]++;
+	spin_unlock_bh(&peer->lock);
 }
 
 /* Into the queue, in which the receiver may have it at once. */

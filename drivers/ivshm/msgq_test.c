@@ -2,13 +2,13 @@
 /* KUnit tests of message queues: what waits, who may, and pages that move. */
 #include <kunit/test.h>
 #include <linux/mm.h>
-#include <linux/module.h>
 #include <linux/netlink.h>
 #include <linux/numa.h>
 #include <linux/pagemap.h>
 
 #include "msgq.h"
 #include "region.h"
+#include "region_test.h"
 
 #define QT_A		"kunit-a"
 #define QT_B		"kunit-b"
@@ -51,27 +51,6 @@ static int qt_allow(const char *from, const char *to, u64 messages, u64 pages,
 	strscpy(cfg.from, from, sizeof(cfg.from));
 	strscpy(cfg.to, to, sizeof(cfg.to));
 	return ivshm_peer_allow(&cfg, NULL);
-}
-
-/* Some kernels run the tests of a module before it is initialised. */
-static bool qt_is_live(void)
-{
-#ifdef MODULE
-	return THIS_MODULE->state == MODULE_STATE_LIVE;
-#else
-	return true;
-#endif
-}
-
-static int qt_suite_init(struct kunit_suite *suite)
-{
-	return qt_is_live() ? 0 : ivshm_region_init();
-}
-
-static void qt_suite_exit(struct kunit_suite *suite)
-{
-	if (!qt_is_live())
-		ivshm_region_exit();
 }
 
 static int qt_init(struct kunit *test)
@@ -368,8 +347,8 @@ static struct kunit_case msgq_cases[] = {
 
 static struct kunit_suite msgq_suite = {
 	.name = "ivshm-msgq",
-	.suite_init = qt_suite_init,
-	.suite_exit = qt_suite_exit,
+	.suite_init = ivshm_region_test_begin,
+	.suite_exit = ivshm_region_test_end,
 	.init = qt_init,
 	.exit = qt_exit,
 	.test_cases = msgq_cases,

@@ -68,8 +68,26 @@ void ivshm_nl_event_send(struct net *net, struct sk_buff *skb, void *hdr);
 int ivshm_nl_parse_nest(struct genl_info *info, enum ivshm_attr which,
 			struct nlattr **tb, int max,
 			const struct nla_policy *policy);
+
+/*
+ * The answer to a request, with room for @size bytes, or NULL with the reason
+ * in the request's extack.  ivshm_nl_reply_send() completes and sends it, or
+ * frees it if @err is not 0, and returns @err or what sending returned.
+ */
+struct sk_buff *ivshm_nl_reply_new(struct genl_info *info, size_t size, void **hdr);
+int ivshm_nl_reply_send(struct genl_info *info, struct sk_buff *reply, void *hdr,
+			int err);
+
 /* Refuses a dump request that has attributes. */
 int ivshm_nl_dump_begin(struct netlink_callback *cb);
+/*
+ * The header of a dump's next message, or NULL if there is no room.
+ * ivshm_nl_dump_end() completes the message, or takes it back if @err is not
+ * 0, and returns @err.
+ */
+void *ivshm_nl_dump_put(struct sk_buff *skb, struct netlink_callback *cb,
+			enum ivshm_cmd cmd);
+int ivshm_nl_dump_end(struct sk_buff *skb, void *hdr, int err);
 
 extern const struct nla_policy ivshm_nl_port_get_policy[];
 extern const struct nla_policy ivshm_nl_coupling_new_policy[];

@@ -188,14 +188,9 @@ int ivshm_nl_peer_get(struct sk_buff *skb, struct genl_info *info)
 	      peer_parse(info, tb, IVSHM_A_PEER_TO, name_policy);
 	if (err)
 		return err;
-	reply = genlmsg_new(GENLMSG_DEFAULT_SIZE, GFP_KERNEL);
-	hdr = reply ? genlmsg_put_reply(reply, info, &ivshm_nl_family, 0,
-					info->genlhdr->cmd) : NULL;
-	if (!hdr) {
-		nlmsg_free(reply);
-		GENL_SET_ERR_MSG(info, "not enough memory for the reply");
+	reply = ivshm_nl_reply_new(info, GENLMSG_DEFAULT_SIZE, &hdr);
+	if (!reply)
 		return -ENOMEM;
-	}
 	peer = ivshm_peer_get(nla_data(tb[IVSHM_A_PEER_FROM]),
 			      nla_data(tb[IVSHM_A_PEER_TO]));
 	if (peer) {
@@ -205,31 +200,17 @@ int ivshm_nl_peer_get(struct sk_buff *skb, struct genl_info *info)
 		peer_refuse_absent(info, tb);
 		err = -ENOENT;
 	}
-	if (err) {
-		nlmsg_free(reply);
-		return err;
-	}
-	genlmsg_end(reply, hdr);
-	return genlmsg_reply(reply, info);
+	return ivshm_nl_reply_send(info, reply, hdr, err);
 }
 
 static int peer_dump_one(struct sk_buff *skb, struct netlink_callback *cb,
 			 struct ivshm_peer *peer)
 {
-	void *hdr;
-	int err;
+	void *hdr = ivshm_nl_dump_put(skb, cb, IVSHM_CMD_PEER_GET);
 
-	hdr = genlmsg_put(skb, NETLINK_CB(cb->skb).portid, cb->nlh->nlmsg_seq,
-			  &ivshm_nl_family, NLM_F_MULTI, IVSHM_CMD_PEER_GET);
 	if (!hdr)
 		return -EMSGSIZE;
-	genl_dump_check_consistent(cb, hdr);
-	err = peer_fill(skb, peer);
-	if (err)
-		genlmsg_cancel(skb, hdr);
-	else
-		genlmsg_end(skb, hdr);
-	return err;
+	return ivshm_nl_dump_end(skb, hdr, peer_fill(skb, peer));
 }
 
 /* cb->args[0]: peers that have been shown; others are added behind them */
