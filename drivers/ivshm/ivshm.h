@@ -26,7 +26,8 @@
  *   plain runs) or uses the tap (tx_rest.c, uplink.c, uplink_send.c).  Frames
  *   that must wait are parked (park.c), or left with the receiver in kernel
  *   buffers (bounce.c).
- * - Regions (region.h) have nothing to do with any of this.
+ * - Regions (region.h) and their message queues (msgq.h) have nothing to do with any
+ *   of this.
  *
  * Lock order, outermost first:
  *   ivshm_qp.mutex        ioctls of one open file

@@ -170,20 +170,13 @@ static int addr_dump_one(const struct ivshm_addr *addr, void *arg)
 	void *hdr;
 	int err;
 
-	hdr = genlmsg_put(dump->skb, NETLINK_CB(cb->skb).portid,
-			  cb->nlh->nlmsg_seq, &ivshm_nl_family, NLM_F_MULTI,
-			  IVSHM_CMD_ADDR_GET);
+	hdr = ivshm_nl_dump_put(dump->skb, cb, IVSHM_CMD_ADDR_GET);
 	if (!hdr)
 		return -EMSGSIZE;
-	genl_dump_check_consistent(cb, hdr);
-	err = addr_put(dump->skb, addr, dump);
-	if (err) {
-		genlmsg_cancel(dump->skb, hdr);
-		return err;
-	}
-	genlmsg_end(dump->skb, hdr);
-	cb->args[1]++;
-	return 0;
+	err = ivshm_nl_dump_end(dump->skb, hdr, addr_put(dump->skb, addr, dump));
+	if (!err)
+		cb->args[1]++;
+	return err;
 }
 
 static u64 port_ring(const struct ivshm_port *port)

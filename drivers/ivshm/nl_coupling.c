@@ -564,49 +564,38 @@ static size_t coupling_msg_size(const struct ivshm_coupling *coupling)
 }
 
 static int coupling_reply(struct genl_info *info,
-			  const struct ivshm_coupling *coupling,
-			  struct sk_buff **reply)
+			  const struct ivshm_coupling *coupling)
 {
-	struct sk_buff *skb;
+	size_t size = coupling_msg_size(coupling);
+	struct sk_buff *reply;
 	u32 pos = 0;
 	void *hdr;
-	int err;
+	int err = -EMSGSIZE;
 
-	err = -EMSGSIZE;
-	if (coupling_msg_size(coupling) > REPLY_MAX)
-		goto too_big;
-	skb = genlmsg_new(coupling_msg_size(coupling), GFP_KERNEL);
-	if (!skb) {
-		GENL_SET_ERR_MSG(info, "not enough memory for the reply");
-		return -ENOMEM;
+	if (size <= REPLY_MAX) {
+		reply = ivshm_nl_reply_new(info, size, &hdr);
+		if (!reply)
+			return -ENOMEM;
+		if (!coupling_fill(reply, coupling, &pos))
+			err = 0;
+		err = ivshm_nl_reply_send(info, reply, hdr, err);
 	}
-	hdr = genlmsg_put_reply(skb, info, &ivshm_nl_family, 0,
-				info->genlhdr->cmd);
-	if (!hdr || coupling_fill(skb, coupling, &pos)) {
-		nlmsg_free(skb);
-		goto too_big;
-	}
-	genlmsg_end(skb, hdr);
-	*reply = skb;
-	return 0;
-
-too_big:
-	GENL_SET_ERR_MSG(info, "too many pairs for one message, use a dump");
+	if (err == -EMSGSIZE)
+		GENL_SET_ERR_MSG(info, "too many pairs for one message, use a dump");
 	return err;
 }
 
 int ivshm_nl_coupling_get(struct sk_buff *skb, struct genl_info *info)
 {
 	struct ivshm_coupling *coupling;
-	struct sk_buff *reply = NULL;
 	int err;
 
 	mutex_lock(&ivshm_mutex);
 	coupling = coupling_get(info, &err);
 	if (coupling)
-		err = coupling_reply(info, coupling, &reply);
+		err = coupling_reply(info, coupling);
 	mutex_unlock(&ivshm_mutex);
-	return err ?: genlmsg_reply(reply, info);
+	return err;
 }
 
 /* Where a dump continues. */
@@ -619,24 +608,17 @@ struct coupling_dump {
 static int coupling_dump_one(struct sk_buff *skb, struct netlink_callback *cb,
 			     const struct ivshm_coupling *coupling, u32 *pos)
 {
+	int more, err;
 	void *hdr;
-	int err;
 
 	do {
-		hdr = genlmsg_put(skb, NETLINK_CB(cb->skb).portid,
-				  cb->nlh->nlmsg_seq, &ivshm_nl_family,
-				  NLM_F_MULTI, IVSHM_CMD_COUPLING_GET);
+		hdr = ivshm_nl_dump_put(skb, cb, IVSHM_CMD_COUPLING_GET);
 		if (!hdr)
 			return -EMSGSIZE;
-		genl_dump_check_consistent(cb, hdr);
-		err = coupling_fill(skb, coupling, pos);
-		if (err < 0) {
-			genlmsg_cancel(skb, hdr);
-			return err;
-		}
-		genlmsg_end(skb, hdr);
-	} while (err);
-	return 0;
+		more = coupling_fill(skb, coupling, pos);
+		err = ivshm_nl_dump_end(skb, hdr, min(more, 0));
+	} while (more > 0);
+	return err;
 }
 
 int ivshm_nl_coupling_dump(struct sk_buff *skb, struct netlink_callback *cb)

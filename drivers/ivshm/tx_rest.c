@@ -161,6 +161,22 @@ static int ivshm_tx_prepare(struct ivshm_qp *qp, struct ivshm_frame *f)
 }
 
 /*
+ * Kernel buffers for direct frames that are watched, in one go: each would come
+ * back alone for its own.  One for which it fails is seen to when its turn comes.
+ */
+static void ivshm_tx_show_ready(struct ivshm_qp *qp, struct list_head *frames)
+{
+	struct ivshm_frame *f;
+
+	if (!ivshm_capture_on())
+		return;
+	list_for_each_entry(f, frames, list)
+		if (f->path == IVSHM_PATH_DIRECT && ivshm_capture_lacks(f) &&
+		    ivshm_frame_linearise(qp, f))
+			break;
+}
+
+/*
  * The part that may sleep, in order and no further than the first frame that
  * is ready to go direct.  Frames dealt with leave @frames; the others are to be
  * decided again. -EINTR: the worker is asked to pause.  -EINPROGRESS: a translation
@@ -206,6 +222,7 @@ static int ivshm_tx_rest(struct ivshm_qp *qp, struct list_head *frames)
 			if (err)
 				break;
 			list_add(&f->list, frames);
+			ivshm_tx_show_ready(qp, frames);
 			return 0;
 		}
 		switch (err) {
@@ -237,13 +254,6 @@ static int ivshm_tx_rest(struct ivshm_qp *qp, struct list_head *frames)
 
 void ivshm_tx_dispatch(struct ivshm_qp *qp, struct list_head *frames)
 {
-	struct ivshm_frame *f;
-
-	/* All at once; those for which it fails are seen to when their turn comes. */
-	if (ivshm_capture_on())
-		list_for_each_entry(f, frames, list)
-			if (ivshm_capture_lacks(f) && ivshm_frame_linearise(qp, f))
-				break;
 	while (!list_empty(frames)) {
 		int err;
 

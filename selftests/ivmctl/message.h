@@ -205,6 +205,28 @@ static inline struct nl_msg *message_region(const char *name, unsigned int numbe
 	return msg;
 }
 
+static inline struct nl_msg *message_peer(const char *from, const char *to, bool more)
+{
+	struct nl_msg *msg = message(IVSHM_CMD_PEER_GET);
+	struct nlattr *peer = nest(msg, IVSHM_A_PEER), *stats;
+
+	nla_put_string(msg, IVSHM_A_PEER_FROM, from);
+	nla_put_string(msg, IVSHM_A_PEER_TO, to);
+	nla_put_u32(msg, IVSHM_A_PEER_MESSAGES, 256);
+	nla_put_u64(msg, IVSHM_A_PEER_PAGES, more ? 100 : 0);
+	nla_put_u64(msg, IVSHM_A_PEER_BYTES, 0);
+	nla_put_u32(msg, IVSHM_A_PEER_NOW_MESSAGES, more);
+	nla_put_u64(msg, IVSHM_A_PEER_NOW_PAGES, more ? 3 : 0);
+	nla_put_u64(msg, IVSHM_A_PEER_NOW_BYTES, more ? 8193 : 0);
+	stats = nest(msg, IVSHM_A_PEER_STATS);
+	nla_put_u64(msg, IVSHM_A_PEER_STAT_MESSAGES, more ? 7 : 0);
+	nla_put_u64(msg, IVSHM_A_PEER_STAT_MOVED, more);
+	nla_put_u64(msg, IVSHM_A_PEER_STAT_REFUSED_BUSY, more);
+	nla_nest_end(msg, stats);
+	nla_nest_end(msg, peer);
+	return msg;
+}
+
 static inline void put_event(struct nl_msg *msg, unsigned int before,
 			     unsigned int after, unsigned int reason)
 {
@@ -256,6 +278,18 @@ static inline struct nl_msg *message_event_region(void)
 	nla_put_string(msg, IVSHM_A_REGION_NAME, "pool");
 	nla_nest_end(msg, region);
 	put_event(msg, IVSHM_REGION_READY, IVSHM_REGION_GONE, IVSHM_REASON_CONFIG);
+	return msg;
+}
+
+static inline struct nl_msg *message_event_peer(void)
+{
+	struct nl_msg *msg = message(IVSHM_CMD_PEER_NTF);
+	struct nlattr *peer = nest(msg, IVSHM_A_PEER);
+
+	nla_put_string(msg, IVSHM_A_PEER_FROM, "vm1");
+	nla_put_string(msg, IVSHM_A_PEER_TO, "vm2");
+	nla_nest_end(msg, peer);
+	put_event(msg, IVSHM_PEER_DENIED, IVSHM_PEER_ALLOWED, IVSHM_REASON_CONFIG);
 	return msg;
 }
 

@@ -255,6 +255,33 @@ static int overview_text(void)
 		"large   ivshm12    3G    2M     1  0660  4000000001:4000000002     12\n");
 }
 
+static int peer_text(void)
+{
+	json_t *peers = json_array();
+
+	add(peers, message_peer("vm1", "vm2", true), "peer");
+	add(peers, message_peer("vm2", "vm1", false), "peer");
+	output_begin(false);
+	show_peers(&ctx, peers);
+	show_peers_stats(&ctx, peers);
+	print_json(&ctx, peers);
+	return output_check("peers",
+		"FROM  TO   MESSAGES  PAGES   BYTES  SENT\n"
+		"vm1   vm2     1/256  3/100  8193/-     7\n"
+		"vm2   vm1     0/256    0/-     0/-     0\n"
+		"vm1 -> vm2\n"
+		"    COUNTER                     VALUE\n"
+		"    messages sent                   7\n"
+		"    messages whose pages moved      1\n"
+		"    refused: pages in use           1\n"
+		"\n"
+		"vm2 -> vm1\n"
+		"    COUNTER                     VALUE\n"
+		"    messages sent                   0\n"
+		"    messages whose pages moved      0\n"
+		"[{\"from\":\"vm1\",\"to\":\"vm2\",\"messages\":256,\"pages\":100,\"bytes\":0,\"now_messages\":1,\"now_pages\":3,\"now_bytes\":8193,\"stats\":{\"messages\":7,\"moved\":1,\"refused_busy\":1}},{\"from\":\"vm2\",\"to\":\"vm1\",\"messages\":256,\"pages\":0,\"bytes\":0,\"now_messages\":0,\"now_pages\":0,\"now_bytes\":0,\"stats\":{\"messages\":0,\"moved\":0,\"refused_busy\":0}}]\n");
+}
+
 static int overview_empty(void)
 {
 	json_t *nothing = json_array();
@@ -266,6 +293,7 @@ static int overview_empty(void)
 	show_couplings(&ctx, nothing);
 	show_addresses(&ctx, nothing);
 	show_regions(&ctx, nothing);
+	show_peers(&ctx, nothing);
 	json_decref(nothing);
 	return output_check("empty overview",
 		"No ports: no VM has an interface on /dev/ivshm-net.\n"
@@ -317,6 +345,7 @@ static int events(void)
 	try_event(message_event_coupling());
 	try_event(message_event_pair());
 	try_event(message_event_region());
+	try_event(message_event_peer());
 	try_event(message_port("vnet0"));
 	try_event(message(IVSHM_CMD_PAIR_NTF));
 	return output_check("events",
@@ -328,6 +357,8 @@ static int events(void)
 		"{\"time\":\"2026-07-01T14:00:00.123456+02:00\",\"event\":\"pair\",\"coupling\":\"lan0\",\"src\":\"vnet0\",\"dst\":\"vnet1\",\"old\":\"uplink\",\"new\":\"coupled\",\"reason\":\"traffic\"}\n"
 		"2026-07-01T14:00:00.123456+02:00 region pool: ready -> gone (config)\n"
 		"{\"time\":\"2026-07-01T14:00:00.123456+02:00\",\"event\":\"region\",\"region\":\"pool\",\"old\":\"ready\",\"new\":\"gone\",\"reason\":\"config\"}\n"
+		"2026-07-01T14:00:00.123456+02:00 peer vm1 -> vm2: denied -> allowed (config)\n"
+		"{\"time\":\"2026-07-01T14:00:00.123456+02:00\",\"event\":\"peer\",\"src\":\"vm1\",\"dst\":\"vm2\",\"old\":\"denied\",\"new\":\"allowed\",\"reason\":\"config\"}\n"
 		"no event\n"
 		"2026-07-01T14:00:00.123456+02:00 pair - - -> -: - -> -\n"
 		"{\"time\":\"2026-07-01T14:00:00.123456+02:00\",\"event\":\"pair\",\"coupling\":\"-\",\"src\":\"-\",\"dst\":\"-\"}\n");
@@ -389,7 +420,7 @@ static int mutations(void)
 {
 	struct nl_msg *(*const make[])(void) = {
 		message_dynamic, message_static, message_event_pair,
-		message_event_port, message_event_region,
+		message_event_port, message_event_region, message_event_peer,
 	};
 	unsigned int round, i;
 
@@ -422,7 +453,7 @@ static int mutations(void)
 
 int main(void)
 {
-	puts("TAP version 13\n1..15");
+	puts("TAP version 13\n1..16");
 	ktap_run("port table", port_table);
 	ktap_run("port colour", port_color);
 	ktap_run("port statistics", port_stats);
@@ -434,6 +465,7 @@ int main(void)
 	ktap_run("overview of nothing", overview_empty);
 	ktap_run("addresses", address_text);
 	ktap_run("regions", region_text);
+	ktap_run("peers", peer_text);
 	ktap_run("events", events);
 	ktap_run("names cannot steer a terminal", text_is_safe);
 	ktap_run("malformed messages", malformed);

@@ -65,6 +65,13 @@ static const struct value_name region_state_names[] = {
 
 const struct value_names region_states = VALUES(region_state);
 
+static const struct value_name peer_state_names[] = {
+	[IVSHM_PEER_DENIED]	= { .name = "denied" },
+	[IVSHM_PEER_ALLOWED]	= { .name = "allowed" },
+};
+
+const struct value_names peer_states = VALUES(peer_state);
+
 static const struct value_name reason_names[] = {
 	[IVSHM_REASON_NONE] = { .name = "none" },
 	[IVSHM_REASON_TRAFFIC] = {
@@ -272,11 +279,51 @@ static const struct attr region_attrs[] = {
 
 const struct attr_set attrs_region = ATTRS(region);
 
+#define PEER_STAT(id_, key_, word_) \
+	ATTR(IVSHM_A_PEER_STAT_##id_, AT_U64, key_, word_)
+
+static const struct attr peer_stat_attrs[] = {
+	PEER_STAT(MESSAGES, "messages", "messages sent"),
+	PEER_STAT(BYTES, "bytes", "bytes sent"),
+	PEER_STAT(COPIED, "copied", "messages copied"),
+	PEER_STAT(MOVED, "moved", "messages whose pages moved"),
+	PEER_STAT(SHARED, "shared", "messages whose pages were shared"),
+	PEER_STAT(SIGNALS, "signals", "times the receiver was told at once"),
+	PEER_STAT(DEFERRED_OWN, "deferred_own", "deferred until the receiver came"),
+	PEER_STAT(DEFERRED_TIMED, "deferred_timed", "deferred until the time was over"),
+	PEER_STAT(LOST, "lost", "messages that nobody received"),
+	PEER_STAT(REFUSED_FULL, "refused_full", "refused: too much waits"),
+	PEER_STAT(REFUSED_SLOT, "refused_slot", "refused: no landing slot"),
+	PEER_STAT(REFUSED_BUSY, "refused_busy", "refused: pages in use"),
+};
+
+const struct attr_set attrs_peer_stat = ATTRS(peer_stat);
+
+/* All but UNSPEC and PAD. */
+static_assert(ARRAY_SIZE(peer_stat_attrs) == __IVSHM_A_PEER_STAT_MAX - 2,
+	      "every counter of a peer has a name");
+
+static const struct attr peer_attrs[] = {
+	ATTR(IVSHM_A_PEER_FROM, AT_STRING, "from", "sender"),
+	ATTR(IVSHM_A_PEER_TO, AT_STRING, "to", "receiver"),
+	ATTR(IVSHM_A_PEER_MESSAGES, AT_U32, "messages", "messages"),
+	ATTR(IVSHM_A_PEER_PAGES, AT_U64, "pages", "pages"),
+	ATTR(IVSHM_A_PEER_BYTES, AT_U64, "bytes", "bytes"),
+	ATTR(IVSHM_A_PEER_NOW_MESSAGES, AT_U32, "now_messages", "messages waiting"),
+	ATTR(IVSHM_A_PEER_NOW_PAGES, AT_U64, "now_pages", "pages waiting"),
+	ATTR(IVSHM_A_PEER_NOW_BYTES, AT_U64, "now_bytes", "bytes waiting"),
+	ATTR(IVSHM_A_PEER_STATS, AT_NEST, "stats", "statistics",
+	     .nest = &attrs_peer_stat),
+};
+
+const struct attr_set attrs_peer = ATTRS(peer);
+
 static const struct attr message_attrs[] = {
 	ATTR(IVSHM_A_PORT, AT_NEST, "port", "port", .nest = &attrs_port),
 	ATTR(IVSHM_A_COUPLING, AT_NEST, "coupling", "coupling", .nest = &attrs_coupling),
 	ATTR(IVSHM_A_ADDR, AT_NEST, "address", "address", .nest = &attrs_addr),
 	ATTR(IVSHM_A_REGION, AT_NEST, "region", "region", .nest = &attrs_region),
+	ATTR(IVSHM_A_PEER, AT_NEST, "peer", "peer", .nest = &attrs_peer),
 	/* The states belong to different enums, see cmd_monitor.c. */
 	ATTR(IVSHM_A_EVENT_OLD_STATE, AT_U32, "old", "old state"),
 	ATTR(IVSHM_A_EVENT_NEW_STATE, AT_U32, "new", "new state"),

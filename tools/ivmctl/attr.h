@@ -80,6 +80,8 @@ extern const struct attr_set attrs_port;
 extern const struct attr_set attrs_coupling;
 extern const struct attr_set attrs_addr;
 extern const struct attr_set attrs_region;
+extern const struct attr_set attrs_peer;
+extern const struct attr_set attrs_peer_stat;
 extern const struct attr_set attrs_stat;
 
 extern const struct value_names port_states;
@@ -88,6 +90,7 @@ extern const struct value_names coupling_states;
 extern const struct value_names matches;
 extern const struct value_names pair_states;
 extern const struct value_names region_states;
+extern const struct value_names peer_states;
 extern const struct value_names reasons;
 
 /* The entry for attribute @id, or NULL. */

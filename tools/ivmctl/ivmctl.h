@@ -114,6 +114,7 @@ extern const struct object object_port;
 extern const struct object object_coupling;
 extern const struct object object_address;
 extern const struct object object_region;
+extern const struct object object_peer;
 extern const struct object object_capture;
 extern const struct object object_monitor;
 extern const struct object command_apply;
@@ -180,6 +181,12 @@ int word_options(const struct ctx *ctx, const struct word_option *options,
 /* A number from 0 to UINT32_MAX in decimal digits. Returns 0 or RC_USAGE. */
 int word_u32(const struct ctx *ctx, const char *what, const char *unit,
 	     const char *word, uint32_t *value);
+/*
+ * Bytes, or with a letter units of 1024, 1024 * 1024 and so on. Returns 0 or
+ * RC_USAGE.
+ */
+int word_size(const struct ctx *ctx, const char *what, const char *word,
+	      uint64_t *value);
 
 enum word_addr_kind {
 	WORD_MAC,

@@ -55,15 +55,17 @@ void show_ports(const struct ctx *ctx, const json_t *ports)
 	table_print(ctx, table);
 }
 
-static void show_counters(const struct ctx *ctx, const json_t *stats)
+/* Those whose keys begin with @bad only if there are any. */
+static void show_counters(const struct ctx *ctx, const struct attr_set *set,
+			  const char *bad, const json_t *stats)
 {
 	static const char *const heads[] = { "COUNTER", ">VALUE", NULL };
 	struct table *table = table_new(4, heads);
 	unsigned int i;
 
-	for (i = 0; i < attrs_stat.nr; i++) {
-		const struct attr *attr = &attrs_stat.attrs[i];
-		bool drop = !strncmp(attr->key, "drop_", 5);
+	for (i = 0; i < set->nr; i++) {
+		const struct attr *attr = &set->attrs[i];
+		bool drop = !strncmp(attr->key, bad, strlen(bad));
 
 		if (!json_object_get(stats, attr->key))
 			continue;
@@ -100,7 +102,8 @@ void show_ports_stats(const struct ctx *ctx, const json_t *ports)
 			fprintf(ctx->out, ", features %s",
 				json_str(port, "features"));
 		fputc('\n', ctx->out);
-		show_counters(ctx, json_object_get(port, "stats"));
+		show_counters(ctx, &attrs_stat, "drop_",
+			      json_object_get(port, "stats"));
 	}
 }
 
@@ -312,6 +315,56 @@ void show_regions(const struct ctx *ctx, const json_t *regions)
 	table_print(ctx, table);
 }
 
+/* What there is of what may be. */
+static void add_of(struct table *table, const json_t *peer, const char *now,
+		   const char *most)
+{
+	if (json_int(peer, most))
+		table_add(table, COLOR_NONE,
+			  "%" JSON_INTEGER_FORMAT "/%" JSON_INTEGER_FORMAT,
+			  json_int(peer, now), json_int(peer, most));
+	else
+		table_add(table, COLOR_NONE, "%" JSON_INTEGER_FORMAT "/-",
+			  json_int(peer, now));
+}
+
+void show_peers(const struct ctx *ctx, const json_t *peers)
+{
+	static const char *const heads[] = {
+		"FROM", "TO", ">MESSAGES", ">PAGES", ">BYTES", ">SENT", NULL
+	};
+	struct table *table = table_new(0, heads);
+	json_t *peer;
+	size_t i;
+
+	json_array_foreach(peers, i, peer) {
+		add_str(table, COLOR_NAME, peer, "from");
+		add_str(table, COLOR_NAME, peer, "to");
+		add_of(table, peer, "now_messages", "messages");
+		add_of(table, peer, "now_pages", "pages");
+		add_of(table, peer, "now_bytes", "bytes");
+		add_int(table, json_object_get(peer, "stats"), "messages");
+	}
+	table_print(ctx, table);
+}
+
+void show_peers_stats(const struct ctx *ctx, const json_t *peers)
+{
+	json_t *peer;
+	size_t i;
+
+	json_array_foreach(peers, i, peer) {
+		if (i)
+			fputc('\n', ctx->out);
+		print_color(ctx, COLOR_NAME, json_str(peer, "from"));
+		fputs(" -> ", ctx->out);
+		print_color(ctx, COLOR_NAME, json_str(peer, "to"));
+		fputc('\n', ctx->out);
+		show_counters(ctx, &attrs_peer_stat, "refused_",
+			      json_object_get(peer, "stats"));
+	}
+}
+
 void show_overview(const struct ctx *ctx, const json_t *ports,
 		   const json_t *couplings, const json_t *regions)
 {
@@ -364,12 +417,16 @@ void show_event(const struct ctx *ctx, const json_t *event)
 	const char *reason = json_str(event, "reason");
 
 	fprintf(ctx->out, "%s %s ", json_str(event, "time"), kind);
-	/* Of a pair the coupling. */
-	print_color(ctx, COLOR_NAME,
-		    json_str(event, strcmp(kind, "pair") ? kind : "coupling"));
-	if (!strcmp(kind, "pair"))
+	if (!strcmp(kind, "peer")) {
+		print_color(ctx, COLOR_NAME, json_str(event, "src"));
+		fprintf(ctx->out, " -> %s", json_str(event, "dst"));
+	} else if (!strcmp(kind, "pair")) {
+		print_color(ctx, COLOR_NAME, json_str(event, "coupling"));
 		fprintf(ctx->out, " %s -> %s", json_str(event, "src"),
 			json_str(event, "dst"));
+	} else {
+		print_color(ctx, COLOR_NAME, json_str(event, kind));
+	}
 	fprintf(ctx->out, ": %s -> ", json_str(event, "old"));
 	print_color(ctx, color_state(json_str(event, "new")),
 		    json_str(event, "new"));

@@ -12,6 +12,7 @@
  *   IVSHM_A_COUPLING  a coupling, a named set of ports
  *   IVSHM_A_ADDR      an address that belongs to a port
  *   IVSHM_A_REGION    a region, memory behind /dev/ivshmN
+ *   IVSHM_A_PEER      who may send messages from one region to another
  *
  * Requests work on the network namespace of the requesting socket: ports
  * live in the namespace of their interface and a coupling joins ports of one
@@ -108,6 +109,28 @@
  *   out: IVSHM_A_REGION, all but FORCE
  *   -ENOENT  no such region
  *
+ * A peer is one direction between two regions, by their names; neither needs to
+ * exist.  Without one no message is sent (<linux/ivshm_msgq.h>).  Peers are the
+ * host's, as regions are, and every change needs CAP_NET_ADMIN in the initial user
+ * namespace.
+ *
+ * IVSHM_CMD_PEER_SET
+ *   in:  IVSHM_A_PEER { FROM, TO, [MESSAGES], [PAGES], [BYTES] }
+ *   Allows it, or changes what may wait; what is not given stays.  What waits
+ *   already is not taken away.
+ *   -EINVAL  a name or a value is out of range, or both names are the same
+ *   -ENOSPC  there are IVSHM_PEERS_MAX of them
+ *
+ * IVSHM_CMD_PEER_DEL
+ *   in:  IVSHM_A_PEER { FROM, TO }
+ *   Denies it.  What was sent before is still received.
+ *   -ENOENT  it was not allowed
+ *
+ * IVSHM_CMD_PEER_GET (do and dump)
+ *   in:  IVSHM_A_PEER { FROM, TO }; nothing for a dump
+ *   out: IVSHM_A_PEER
+ *   -ENOENT  it is not allowed
+ *
  * Events, to the multicast group of the namespace concerned:
  *   IVSHM_CMD_PORT_NTF      a port came, changed its state or went
  *   IVSHM_CMD_COUPLING_NTF  a coupling was made, changed its state or went
@@ -115,6 +138,8 @@
  *                           NAME and exactly one PAIR
  *   IVSHM_CMD_REGION_NTF    a region was made, changed (both states are READY)
  *                           or went
+ *   IVSHM_CMD_PEER_NTF      a peer was allowed, changed (both states are ALLOWED) or
+ *                           denied
  * Each carries IVSHM_A_EVENT_OLD_STATE, IVSHM_A_EVENT_NEW_STATE (a value of
  * the state enum of the object) and IVSHM_A_EVENT_REASON (enum ivshm_reason)
  * beside the object.
@@ -143,6 +168,13 @@
 
 /* Most addresses that can be configured in one network namespace. */
 #define IVSHM_ADDR_CONFIG_MAX	4096
+
+/* Most peers, and what may wait of one: messages, and pages of 4096 bytes. */
+#define IVSHM_PEERS_MAX		4096
+#define IVSHM_PEER_MESSAGES_MAX	4096
+#define IVSHM_PEER_MESSAGES_DEFAULT	256
+#define IVSHM_PEER_PAGES_DEFAULT	32768
+
 /* Of the device node of a region. */
 #define IVSHM_REGION_MODE_DEFAULT	0600
 
@@ -161,6 +193,10 @@ enum ivshm_cmd {
 	IVSHM_CMD_REGION_DEL,
 	IVSHM_CMD_REGION_GET,
 	IVSHM_CMD_REGION_NTF,
+	IVSHM_CMD_PEER_SET,
+	IVSHM_CMD_PEER_DEL,
+	IVSHM_CMD_PEER_GET,
+	IVSHM_CMD_PEER_NTF,
 	IVSHM_CMD_ADDR_NEW,
 	IVSHM_CMD_ADDR_DEL,
 	IVSHM_CMD_COUPLING_SET,
@@ -179,6 +215,7 @@ enum ivshm_attr {
 	IVSHM_A_EVENT_NEW_STATE,	/* u32 */
 	IVSHM_A_EVENT_REASON,		/* u32, enum ivshm_reason */
 	IVSHM_A_REGION,			/* nest of enum ivshm_attr_region */
+	IVSHM_A_PEER,			/* nest of enum ivshm_attr_peer */
 
 	__IVSHM_A_MAX,
 	IVSHM_A_MAX = __IVSHM_A_MAX - 1
@@ -365,6 +402,49 @@ enum ivshm_attr_region {
 enum ivshm_region_state {
 	IVSHM_REGION_READY,
 	IVSHM_REGION_GONE,		/* only in events */
+};
+
+enum ivshm_attr_peer {
+	IVSHM_A_PEER_UNSPEC,
+	IVSHM_A_PEER_PAD,
+	IVSHM_A_PEER_FROM,		/* string, the region that may send */
+	IVSHM_A_PEER_TO,		/* string, the region that it may send to */
+	IVSHM_A_PEER_MESSAGES,		/* u32, most messages that wait there */
+	IVSHM_A_PEER_PAGES,		/* u64, most pages of 4096 bytes in them, 0 for no limit */
+	IVSHM_A_PEER_BYTES,		/* u64, most bytes in them, 0 (default) for no limit */
+	IVSHM_A_PEER_NOW_MESSAGES,	/* u32, messages that wait there */
+	IVSHM_A_PEER_NOW_PAGES,		/* u64, pages of 4096 bytes in them */
+	IVSHM_A_PEER_NOW_BYTES,		/* u64, bytes in them */
+	IVSHM_A_PEER_STATS,		/* nest of enum ivshm_attr_peer_stat */
+
+	__IVSHM_A_PEER_MAX,
+	IVSHM_A_PEER_MAX = __IVSHM_A_PEER_MAX - 1
+};
+
+enum ivshm_peer_state {
+	IVSHM_PEER_DENIED,
+	IVSHM_PEER_ALLOWED,
+};
+
+/* Counters of a peer since it was allowed. */
+enum ivshm_attr_peer_stat {
+	IVSHM_A_PEER_STAT_UNSPEC,
+	IVSHM_A_PEER_STAT_PAD,
+	IVSHM_A_PEER_STAT_MESSAGES,	/* u64, sent */
+	IVSHM_A_PEER_STAT_BYTES,	/* u64, in them and in their ranges */
+	IVSHM_A_PEER_STAT_COPIED,	/* u64, messages whose range was copied */
+	IVSHM_A_PEER_STAT_MOVED,	/* u64, messages whose pages moved */
+	IVSHM_A_PEER_STAT_SHARED,	/* u64, messages whose pages were shared */
+	IVSHM_A_PEER_STAT_SIGNALS,	/* u64, times the receiver was told at once */
+	IVSHM_A_PEER_STAT_DEFERRED_OWN,	/* u64, deferred, received as the receiver came by itself */
+	IVSHM_A_PEER_STAT_DEFERRED_TIMED,	/* u64, deferred, and the time was over before */
+	IVSHM_A_PEER_STAT_LOST,		/* u64, messages that nobody received */
+	IVSHM_A_PEER_STAT_REFUSED_FULL,	/* u64, EAGAIN: too much waits */
+	IVSHM_A_PEER_STAT_REFUSED_SLOT,	/* u64, EAGAIN: no landing slot is large enough */
+	IVSHM_A_PEER_STAT_REFUSED_BUSY,	/* u64, EBUSY: pages are in use */
+
+	__IVSHM_A_PEER_STAT_MAX,
+	IVSHM_A_PEER_STAT_MAX = __IVSHM_A_PEER_STAT_MAX - 1
 };
 
 /*
