@@ -22,10 +22,10 @@ all: modules tools
 
 help:
 	@echo 'Building'
-	@echo '  all            the module and the tool (default)'
+	@echo '  all            the module, the tool and the library (default)'
 	@echo '  modules        drivers/ivshm/ivshm.ko, for KDIR='
 	@echo '                 ($(KDIR))'
-	@echo '  tools          tools/ivmctl/ivmctl'
+	@echo '  tools          tools/ivmctl/ivmctl, tools/libivshm'
 	@echo '  install        both, the manual, and install-host; DESTDIR= is honoured'
 	@echo '  install-host   rules of the host: udev, modules-load, AppArmor for libvirt, and'
 	@echo '                 the service that applies /etc/ivshm/couplings.d'
@@ -60,6 +60,7 @@ kdir:
 
 tools:
 	$(MAKE) -C $(TOP)/tools/ivmctl
+	$(MAKE) -C $(TOP)/tools/libivshm
 
 install: kdir all install-host
 	$(MAKE) -C $(KDIR) M=$(TOP) CONFIG_MODULE_SIG_ALL= \
@@ -67,6 +68,7 @@ install: kdir all install-host
 	@# Kbuild itself would want a System.map, which headers do not have.
 	$(if $(DESTDIR),,depmod -a $$($(MAKE) -s -C $(KDIR) kernelrelease))
 	$(MAKE) -C $(TOP)/tools/ivmctl install DESTDIR=$(DESTDIR) prefix=$(prefix)
+	$(MAKE) -C $(TOP)/tools/libivshm install DESTDIR=$(DESTDIR) prefix=$(prefix)
 
 install-host:
 	$(INSTALL) -D -m 0644 $(TOP)/tools/host/60-ivshm.rules $(DESTDIR)$(udevdir)/60-ivshm.rules
@@ -94,6 +96,7 @@ uninstall:
 		[ ! -d $(DESTDIR)$$dir ] || rmdir --ignore-fail-on-non-empty $(DESTDIR)$$dir; \
 	done
 	$(MAKE) -C $(TOP)/tools/ivmctl uninstall DESTDIR=$(DESTDIR) prefix=$(prefix)
+	$(MAKE) -C $(TOP)/tools/libivshm uninstall DESTDIR=$(DESTDIR) prefix=$(prefix)
 	for dir in $(DESTDIR)/lib/modules/*/extra $(DESTDIR)/lib/modules/*/updates; do \
 		[ -d $$dir/drivers/ivshm ] || continue; \
 		rm -f $$dir/drivers/ivshm/ivshm.ko*; \
@@ -131,6 +134,7 @@ style:
 clean:
 	@[ ! -e "$(KDIR)/Makefile" ] || $(MAKE) -C $(KDIR) M=$(TOP) clean
 	$(MAKE) -C $(TOP)/tools/ivmctl clean
+	$(MAKE) -C $(TOP)/tools/libivshm clean
 	$(MAKE) -C $(T)/vring clean
 	$(MAKE) -C $(T)/bench clean
 

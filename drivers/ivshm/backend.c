@@ -102,8 +102,18 @@ void ivshm_backend_watch(struct ivshm_qp *qp, u32 index)
 
 int ivshm_backend_setup(struct ivshm_vq *vq)
 {
+	struct ivshm_qp *qp = vq->qp;
+	u64 hva;
 	int err;
 
+	if (vq == &qp->vq[IVSHM_VQ_RX]) {
+		ivshm_gmem_read_lock(qp->gm);
+		/* By a device IOTLB that does not know it yet it stays unknown. */
+		err = ivshm_gmem_ring_hva(qp->gm, vq->addr.desc_user_addr,
+					  sizeof(struct vring_desc), false, &hva);
+		WRITE_ONCE(qp->rx_gpa, err ? U64_MAX : ivshm_gmem_gpa(qp->gm, hva));
+		ivshm_gmem_read_unlock(qp->gm);
+	}
 	vq->ring.broken = false;
 	vq->ring.log_used = vq->addr.flags & BIT(VHOST_VRING_F_LOG);
 	vq->reported = false;

@@ -154,6 +154,9 @@ bool ivshm_bounce_work(struct ivshm_qp *qp)
 			}
 		}
 		WRITE_ONCE(qp->rx_want, false);
+		rcu_read_lock();
+		ivshm_stats_dev(qp->port, false, 1, buf->len);
+		rcu_read_unlock();
 		ivshm_qp_count(qp, IVSHM_A_STAT_RX_DIRECT_FRAMES);
 		ivshm_qp_count_n(qp, IVSHM_A_STAT_RX_DIRECT_BYTES, buf->len);
 		ivshm_qp_count_n(qp, IVSHM_A_STAT_COPIED_BYTES, buf->len);

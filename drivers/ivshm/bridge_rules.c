@@ -222,14 +222,26 @@ static enum ivshm_reason rules_bridge(const struct ivshm_bridge_rules *rules,
 	return IVSHM_REASON_NONE;
 }
 
-/* The bridge's forwarding entry names @dev and is not one of the host's own. */
+/*
+ * Entries not refreshed for so long are.  Standards have a bridge keep them for 10 s
+ * at least, and they are looked at every second.
+ */
+#define FDB_REFRESH	(4 * USER_HZ)
+
+/*
+ * The bridge's forwarding entry names @dev and is not one of the host's own.
+ * @old: it was not refreshed for a while.
+ */
 static bool fdb_agrees(struct net_device *br, const struct net_device *dev,
-		       const u8 *mac)
+		       const u8 *mac, bool *old)
 {
 	const struct net_device_ops *ops = br->netdev_ops;
+	const struct nda_cacheinfo *info;
 	const struct nlmsghdr *nlh;
+	const struct nlattr *attr;
 	const struct ndmsg *ndm;
 
+	*old = false;
 	if (!ops->ndo_fdb_get)
 		return false;
 	/*
@@ -243,8 +255,41 @@ static bool fdb_agrees(struct net_device *br, const struct net_device *dev,
 	if (rules_skb->len < nlmsg_msg_size(sizeof(*ndm)))
 		return false;
 	ndm = nlmsg_data(nlh);
+	attr = nlmsg_find_attr(nlh, sizeof(*ndm), NDA_CACHEINFO);
+	if (attr && nla_len(attr) >= sizeof(*info)) {
+		info = nla_data(attr);
+		*old = info->ndm_updated > FDB_REFRESH;
+	}
 	return ndm->ndm_ifindex == dev->ifindex &&
 	       !(ndm->ndm_state & NUD_PERMANENT);
+}
+
+/*
+ * The bridge forgets where an address is when no frame of it comes by.  There is no
+ * way to tell it but a frame: one to where it comes from, which the bridge learns
+ * from and does not forward.  If the address has moved meanwhile, the next frame
+ * from there tells.
+ */
+static void fdb_refresh(const struct ivshm_bridge_rules *rules, struct net_device *dev,
+			const u8 *mac)
+{
+	struct sk_buff *skb;
+	struct ethhdr *eth;
+
+	/* It would be sent back. */
+	if (rules->flag_is_set(dev, BR_HAIRPIN_MODE))
+		return;
+	skb = netdev_alloc_skb(dev, ETH_ZLEN);
+	if (!skb)
+		return;
+	eth = skb_put_zero(skb, ETH_ZLEN);
+	ether_addr_copy(eth->h_dest, mac);
+	ether_addr_copy(eth->h_source, mac);
+	eth->h_proto = htons(ETH_P_LOOPBACK);
+	skb->protocol = eth_type_trans(skb, dev);
+	local_bh_disable();
+	netif_receive_skb(skb);
+	local_bh_enable();
 }
 
 /*
@@ -317,17 +362,57 @@ enum ivshm_reason ivshm_bridge_rules_pair(const struct ivshm_bridge_rules *rules
 	return reason;
 }
 
-bool ivshm_bridge_rules_addr(struct net_device *dev, const u8 *mac)
+/* Would the bridge of @dev, if that is one, exchange frames with it? */
+static enum ivshm_reason rules_end(const struct ivshm_bridge_rules *rules,
+				   struct net_device *dev, bool sends)
+{
+	struct net_device *upper = netdev_master_upper_dev_get(dev);
+
+	if (!dev_is_up(dev))
+		return IVSHM_REASON_DOWN;
+	if (dev_filters(dev))
+		return IVSHM_REASON_FILTER;
+	if (!upper)
+		return IVSHM_REASON_NONE;
+	if (!netif_is_bridge_master(upper) || !rules_have_bridge(rules))
+		return IVSHM_REASON_MODE;
+	if (!netif_running(upper))
+		return IVSHM_REASON_DOWN;
+	if (rules->stp_state(dev) != BR_STATE_FORWARDING)
+		return IVSHM_REASON_STP;
+	if (sends && rules->flag_is_set(dev, BR_PORT_LOCKED))
+		return IVSHM_REASON_LOCKED;
+	if (net_has_nf_bridge(dev_net(dev)))
+		return IVSHM_REASON_FILTER;
+	return IVSHM_REASON_NONE;
+}
+
+enum ivshm_reason ivshm_bridge_rules_ends(const struct ivshm_bridge_rules *rules,
+					  struct net_device *src,
+					  struct net_device *dst)
+{
+	ASSERT_RTNL();
+
+	return rules_end(rules, src, true) ?: rules_end(rules, dst, false);
+}
+
+bool ivshm_bridge_rules_addr(const struct ivshm_bridge_rules *rules,
+			     struct net_device *dev, const u8 *mac, bool fresh)
 {
 	struct net_device *upper;
+	bool old;
 
 	ASSERT_RTNL();
 
 	if (netif_is_macvlan(dev))
 		return ether_addr_equal(dev->dev_addr, mac);
 	upper = netdev_master_upper_dev_get(dev);
-	return upper && netif_is_bridge_master(upper) &&
-	       fdb_agrees(upper, dev, mac);
+	if (!upper || !netif_is_bridge_master(upper) || !rules_have_bridge(rules) ||
+	    !fdb_agrees(upper, dev, mac, &old))
+		return false;
+	if (fresh && old)
+		fdb_refresh(rules, dev, mac);
+	return true;
 }
 
 /*

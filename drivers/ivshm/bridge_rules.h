@@ -68,8 +68,19 @@ void ivshm_bridge_rules_end(struct ivshm_bridge_rules *rules);
 enum ivshm_reason ivshm_bridge_rules_pair(const struct ivshm_bridge_rules *rules,
 					  struct net_device *src,
 					  struct net_device *dst);
-/* Does @mac live at @dev, as the bridge or macvlan sees it? RTNL. */
-bool ivshm_bridge_rules_addr(struct net_device *dev, const u8 *mac);
+/*
+ * The same if they go through a gateway, which the administrator answers for: is
+ * there anything at either end that could hold them back? RTNL.
+ */
+enum ivshm_reason ivshm_bridge_rules_ends(const struct ivshm_bridge_rules *rules,
+					  struct net_device *src,
+					  struct net_device *dst);
+/*
+ * Does @mac live at @dev, as the bridge or macvlan sees it?  @fresh: frames came
+ * from it lately, so a bridge that agrees is not to forget it. RTNL.
+ */
+bool ivshm_bridge_rules_addr(const struct ivshm_bridge_rules *rules,
+			     struct net_device *dev, const u8 *mac, bool fresh);
 
 int ivshm_bridge_rules_init(void);
 void ivshm_bridge_rules_exit(void);

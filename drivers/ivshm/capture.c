@@ -113,6 +113,8 @@ void ivshm_capture_show(const struct ivshm_port *src, const struct ivshm_port *d
 	const struct net_device *to = dst ? rcu_dereference(dst->dev) : NULL;
 	struct ivshm_capture *c;
 
+	/* Counters are this processor's, as on any device's way. */
+	local_bh_disable();
 	list_for_each_entry_rcu(c, &captures, list) {
 		bool in = from && (c->port == from ||
 				   (!c->port && net_eq(dev_net(c->dev), dev_net(from))));
@@ -124,6 +126,7 @@ void ivshm_capture_show(const struct ivshm_port *src, const struct ivshm_port *d
 		skb_queue_walk(skbs, skb)
 			capture_one(c->dev, skb, in);
 	}
+	local_bh_enable();
 }
 
 /* The taps have seen it. */

@@ -55,7 +55,9 @@ static void coupling_follow(struct ivshm_coupling *coupling,
 
 	lockdep_assert_held(&coupling->lock);
 
-	if (coupling->coupled)
+	if (coupling->disabled)
+		state = IVSHM_COUPLING_DISABLED;
+	else if (coupling->coupled)
 		state = IVSHM_COUPLING_COUPLED;
 	else if (coupling->running >= 2)
 		state = IVSHM_COUPLING_READY;
@@ -140,6 +142,59 @@ static void pair_forget(struct ivshm_pair *pair)
 	WRITE_ONCE(pair->checked, 0);
 	WRITE_ONCE(pair->retry, jiffies);
 	WRITE_ONCE(pair->window_frames, 0);
+	WRITE_ONCE(pair->note, IVSHM_REASON_NONE);
+}
+
+/*
+ * Places
+ */
+
+/* What went direct from and to a place is none of its next owner's. */
+static void coupling_forget_stats(struct ivshm_member *member)
+{
+	struct ivshm_coupling *coupling = member->coupling;
+	size_t size = sizeof(*member->stats);
+	struct ivshm_member *peer;
+	int cpu;
+	u32 i;
+
+	for_each_possible_cpu(cpu) {
+		memset(per_cpu_ptr(member->stats, cpu), 0, coupling->nr * size);
+		for (i = 0; i < coupling->nr; i++) {
+			peer = &coupling->member[i];
+			if (peer->stats)
+				memset(per_cpu_ptr(peer->stats + member->index, cpu), 0, size);
+		}
+	}
+}
+
+/* Pairs and counters for a place that gets its first owner. */
+static int coupling_init_member(struct ivshm_coupling *coupling, u32 index)
+{
+	struct ivshm_member *member = &coupling->member[index];
+	struct ivshm_pair *pair;
+	u32 i;
+
+	member->pair = kvcalloc(coupling->nr, sizeof(*member->pair), GFP_KERNEL_ACCOUNT);
+	/* One allocation a member: all in one may exceed what percpu gives. */
+	member->stats = __alloc_percpu_gfp(coupling->nr * sizeof(*member->stats),
+					   __alignof__(*member->stats),
+					   GFP_KERNEL_ACCOUNT);
+	if (!member->pair || !member->stats) {
+		kvfree(member->pair);
+		free_percpu(member->stats);
+		member->pair = NULL;
+		member->stats = NULL;
+		return -ENOMEM;
+	}
+	for (i = 0; i < coupling->nr; i++) {
+		pair = &member->pair[i];
+		pair->state = IVSHM_PAIR_UPLINK;
+		pair->reason = IVSHM_REASON_NOT_RUNNING;
+		pair->stats = member->stats + i;
+		pair_forget(pair);
+	}
+	return 0;
 }
 
 /*
@@ -174,6 +229,7 @@ static void coupling_bind(struct ivshm_member *member, struct ivshm_port *port)
 	coupling_follow(coupling, coupling->type == IVSHM_COUPLING_STATIC ?
 			IVSHM_REASON_STATIC : IVSHM_REASON_NO_TRAFFIC);
 	spin_unlock(&coupling->lock);
+	WRITE_ONCE(port->look_ip, coupling->match == IVSHM_MATCH_IP);
 	/* From now on the port's workers decide by the coupling. */
 	rcu_assign_pointer(port->member, member);
 	ivshm_port_kick(port);
@@ -190,6 +246,7 @@ static void coupling_unbind(struct ivshm_member *member,
 	lockdep_assert_held(&ivshm_mutex);
 
 	RCU_INIT_POINTER(port->member, NULL);
+	WRITE_ONCE(port->look_ip, false);
 	spin_lock(&coupling->lock);
 	RCU_INIT_POINTER(member->port, NULL);
 	WRITE_ONCE(coupling->running, coupling->running - 1);
@@ -218,48 +275,102 @@ static void coupling_kick(struct ivshm_coupling *coupling)
 	}
 }
 
-struct ivshm_member *ivshm_coupling_place(const struct net *net,
-					  const char *name)
+static bool member_is_implicit(const struct ivshm_member *member)
+{
+	return member->index >= member->coupling->nr_named;
+}
+
+/* A place for a port that fits a rule, under its name. NULL if there is none. */
+static struct ivshm_member *coupling_take_place(struct ivshm_port *port)
 {
 	struct ivshm_coupling *coupling;
+	struct ivshm_member *member;
 	u32 i;
 
-	lockdep_assert_held(&ivshm_mutex);
-
 	list_for_each_entry(coupling, &ivshm_couplings, list) {
-		if (coupling->net != net)
+		if (coupling->net != port->net || coupling->disabled ||
+		    !ivshm_coupling_fits(coupling, port))
 			continue;
-		for (i = 0; i < coupling->nr; i++)
-			if (!strcmp(coupling->member[i].name, name))
-				return &coupling->member[i];
+		for (i = coupling->nr_named; i < coupling->nr; i++) {
+			member = &coupling->member[i];
+			if (*member->name)
+				continue;
+			if (!member->pair && coupling_init_member(coupling, i))
+				break;
+			coupling_forget_stats(member);
+			strscpy(member->name, port->name, sizeof(member->name));
+			return member;
+		}
 	}
 	return NULL;
 }
 
-void ivshm_coupling_port_up(struct ivshm_port *port)
+/* The place of @port is still the right one. */
+static bool coupling_stays(const struct ivshm_port *port, const struct ivshm_member *member)
+{
+	if (!member || member->coupling->disabled || member->coupling->net != port->net ||
+	    strcmp(member->name, port->name))
+		return false;
+	return !member_is_implicit(member) ||
+	       (!ivshm_coupling_place(port->net, port->name) &&
+		ivshm_coupling_fits(member->coupling, port));
+}
+
+static void coupling_leave(struct ivshm_member *member, enum ivshm_reason reason)
+{
+	coupling_unbind(member, reason);
+	coupling_kick(member->coupling);
+	if (member_is_implicit(member))
+		*member->name = '\0';
+}
+
+void ivshm_coupling_port_look(struct ivshm_port *port)
 {
 	struct ivshm_member *old, *place;
 
 	lockdep_assert_held(&ivshm_mutex);
 
-	old = port_member(port);
-	place = ivshm_coupling_place(port->net, port->name);
-	if (old && old == place)
+	if (!ivshm_port_is_up(port))
 		return;
-	/* It may have been in another namespace. */
-	ivshm_addr_flush_port(port);
-	if (old) {
-		coupling_unbind(old, IVSHM_REASON_CONFIG);
-		coupling_kick(old->coupling);
-	}
+	old = port_member(port);
+	if (coupling_stays(port, old))
+		return;
+	if (old)
+		coupling_leave(old, IVSHM_REASON_CONFIG);
+	place = ivshm_coupling_place(port->net, port->name) ?: coupling_take_place(port);
 	/*
 	 * While names are being exchanged, the place may still be taken by
 	 * the port that had the name before; that port is called next.
 	 */
+	if (place && place->coupling->disabled)
+		return;
 	if (place && member_port(place))
 		coupling_unbind(place, IVSHM_REASON_CONFIG);
 	if (place)
 		coupling_bind(place, port);
+}
+
+void ivshm_coupling_look(const struct net *net, const char *name)
+{
+	struct ivshm_port *port;
+
+	lockdep_assert_held(&ivshm_mutex);
+
+	list_for_each_entry(port, &ivshm_ports, list)
+		if (port->net == net && (!name || !strcmp(port->name, name)))
+			ivshm_coupling_port_look(port);
+}
+
+void ivshm_coupling_port_up(struct ivshm_port *port)
+{
+	lockdep_assert_held(&ivshm_mutex);
+
+	if (coupling_stays(port, port_member(port)))
+		return;
+	/* It may have been in another namespace, or had another name. */
+	ivshm_addr_flush_port(port);
+	ivshm_addr_config_up(port);
+	ivshm_coupling_port_look(port);
 }
 
 void ivshm_coupling_port_down(struct ivshm_port *port, enum ivshm_reason reason)
@@ -269,10 +380,8 @@ void ivshm_coupling_port_down(struct ivshm_port *port, enum ivshm_reason reason)
 	lockdep_assert_held(&ivshm_mutex);
 
 	member = port_member(port);
-	if (member) {
-		coupling_unbind(member, reason);
-		coupling_kick(member->coupling);
-	}
+	if (member)
+		coupling_leave(member, reason);
 	ivshm_addr_flush_port(port);
 }
 
@@ -284,37 +393,18 @@ static void coupling_free(struct ivshm_coupling *coupling)
 {
 	u32 i;
 
-	for (i = 0; i < coupling->nr; i++)
+	for (i = 0; i < coupling->nr; i++) {
 		free_percpu(coupling->member[i].stats);
-	kvfree(coupling->pairs);
+		kvfree(coupling->member[i].pair);
+	}
+	kfree(coupling->rule);
 	kfree(coupling);
 }
 
-static int coupling_init_member(struct ivshm_coupling *coupling, u32 index,
-				const char *name)
+/* Workers that were deciding by it are done. Nothing of this sleeps. */
+static void coupling_free_rcu(struct rcu_head *rcu)
 {
-	struct ivshm_member *member = &coupling->member[index];
-	struct ivshm_pair *pair;
-	u32 i;
-
-	/* One allocation a member: all in one may exceed what percpu gives. */
-	member->stats = __alloc_percpu_gfp(coupling->nr * sizeof(*member->stats),
-					   __alignof__(*member->stats),
-					   GFP_KERNEL_ACCOUNT);
-	if (!member->stats)
-		return -ENOMEM;
-	member->coupling = coupling;
-	member->index = index;
-	strscpy(member->name, name, sizeof(member->name));
-	member->pair = &coupling->pairs[index * coupling->nr];
-	for (i = 0; i < coupling->nr; i++) {
-		pair = &member->pair[i];
-		pair->state = IVSHM_PAIR_UPLINK;
-		pair->reason = IVSHM_REASON_NOT_RUNNING;
-		pair->stats = member->stats + i;
-		pair_forget(pair);
-	}
-	return 0;
+	coupling_free(container_of(rcu, struct ivshm_coupling, rcu));
 }
 
 /* A coupling that nobody knows yet, or NULL. */
@@ -322,20 +412,36 @@ static struct ivshm_coupling *
 coupling_alloc(struct net *net, const struct ivshm_coupling_config *cfg)
 {
 	struct ivshm_coupling *coupling;
-	u32 i;
+	struct ivshm_member *member;
+	u32 i, nr, rules = 0;
 
-	coupling = kzalloc(struct_size(coupling, member, cfg->nr),
-			   GFP_KERNEL_ACCOUNT);
+	for (i = 0; i < cfg->nr; i++)
+		rules += cfg->member[i].is_rule;
+	nr = rules ? IVSHM_MEMBERS_MAX : cfg->nr;
+	coupling = kzalloc(struct_size(coupling, member, nr), GFP_KERNEL_ACCOUNT);
 	if (!coupling)
 		return NULL;
-	coupling->nr = cfg->nr;
-	coupling->pairs = kvcalloc(cfg->nr * cfg->nr, sizeof(*coupling->pairs),
-				   GFP_KERNEL_ACCOUNT);
-	if (!coupling->pairs)
-		goto free;
-	for (i = 0; i < cfg->nr; i++)
-		if (coupling_init_member(coupling, i, cfg->member[i].name))
+	coupling->nr = nr;
+	for (i = 0; i < nr; i++) {
+		coupling->member[i].coupling = coupling;
+		coupling->member[i].index = i;
+	}
+	if (rules) {
+		coupling->rule = kcalloc(rules, sizeof(*coupling->rule), GFP_KERNEL_ACCOUNT);
+		if (!coupling->rule)
 			goto free;
+	}
+	for (i = 0; i < cfg->nr; i++) {
+		if (cfg->member[i].is_rule) {
+			coupling->rule[coupling->nr_rules++] = cfg->member[i].rule;
+			continue;
+		}
+		member = &coupling->member[coupling->nr_named];
+		if (coupling_init_member(coupling, coupling->nr_named))
+			goto free;
+		strscpy(member->name, cfg->member[i].name, sizeof(member->name));
+		coupling->nr_named++;
+	}
 
 	spin_lock_init(&coupling->lock);
 	coupling->net = net;
@@ -353,6 +459,13 @@ coupling_alloc(struct net *net, const struct ivshm_coupling_config *cfg)
 		coupling->park_us = cfg->park_us;
 	if (cfg->given & BIT(IVSHM_A_COUPLING_BYPASS))
 		coupling->bypass = cfg->bypass;
+	if (cfg->given & BIT(IVSHM_A_COUPLING_STRICT))
+		coupling->strict = cfg->strict;
+	coupling->match = IVSHM_MATCH_MAC;
+	if (cfg->given & BIT(IVSHM_A_COUPLING_MATCH))
+		coupling->match = cfg->match;
+	if (cfg->given & BIT(IVSHM_A_COUPLING_DISABLED))
+		coupling->disabled = cfg->disabled;
 	return coupling;
 
 free:
@@ -364,9 +477,7 @@ int ivshm_coupling_new(struct net *net, const struct ivshm_coupling_config *cfg,
 		       struct netlink_ext_ack *extack)
 {
 	struct ivshm_coupling *coupling;
-	struct ivshm_port *port;
 	int err;
-	u32 i;
 
 	lockdep_assert_held(&ivshm_mutex);
 
@@ -381,30 +492,63 @@ int ivshm_coupling_new(struct net *net, const struct ivshm_coupling_config *cfg,
 	}
 	coupling->id = ++coupling_last_id;
 	list_add_tail(&coupling->list, &ivshm_couplings);
+	ivshm_coupling_names_add(coupling);
 	spin_lock(&coupling->lock);
-	coupling_set_state(coupling, IVSHM_COUPLING_WAITING, IVSHM_REASON_CONFIG);
+	coupling_follow(coupling, IVSHM_REASON_CONFIG);
 	spin_unlock(&coupling->lock);
 
-	for (i = 0; i < coupling->nr; i++) {
-		port = ivshm_port_find(net, coupling->member[i].name);
-		if (port && ivshm_port_is_up(port))
-			coupling_bind(&coupling->member[i], port);
-	}
-	WRITE_ONCE(coupling->live, true);
+	ivshm_coupling_look(net, NULL);
+	WRITE_ONCE(coupling->live, !coupling->disabled);
 	coupling_kick(coupling);
 	return 0;
 }
 
-struct ivshm_coupling *ivshm_coupling_find(const struct net *net, const char *name)
+static void coupling_enable(struct ivshm_coupling *coupling, bool enable)
 {
-	struct ivshm_coupling *coupling;
+	struct ivshm_member *member;
+	struct net *net = coupling->net;
+	u32 i;
+
+	if (coupling->disabled == !enable)
+		return;
+	/* It begins and ends for all members at once. */
+	WRITE_ONCE(coupling->live, false);
+	spin_lock(&coupling->lock);
+	coupling->disabled = !enable;
+	coupling_follow(coupling, IVSHM_REASON_CONFIG);
+	spin_unlock(&coupling->lock);
+	for (i = 0; i < coupling->nr && !enable; i++) {
+		member = &coupling->member[i];
+		if (member_port(member))
+			coupling_leave(member, IVSHM_REASON_CONFIG);
+	}
+	/* Members come back, or find another coupling with a rule that they fit. */
+	ivshm_coupling_look(net, NULL);
+	WRITE_ONCE(coupling->live, enable);
+	coupling_kick(coupling);
+}
+
+int ivshm_coupling_set(struct ivshm_coupling *coupling, struct ivshm_coupling_config *cfg,
+		       struct netlink_ext_ack *extack)
+{
+	int err;
 
 	lockdep_assert_held(&ivshm_mutex);
 
-	list_for_each_entry(coupling, &ivshm_couplings, list)
-		if (coupling->net == net && !strcmp(coupling->name, name))
-			return coupling;
-	return NULL;
+	strscpy(cfg->name, coupling->name, sizeof(cfg->name));
+	cfg->type = coupling->type;
+	err = ivshm_coupling_check_options(cfg, extack);
+	if (err)
+		return err;
+	if (cfg->given & BIT(IVSHM_A_COUPLING_THRESHOLD))
+		WRITE_ONCE(coupling->threshold, cfg->threshold);
+	if (cfg->given & BIT(IVSHM_A_COUPLING_IDLE))
+		WRITE_ONCE(coupling->idle, cfg->idle);
+	if (cfg->given & BIT(IVSHM_A_COUPLING_PARK_US))
+		WRITE_ONCE(coupling->park_us, cfg->park_us);
+	if (cfg->given & BIT(IVSHM_A_COUPLING_DISABLED))
+		coupling_enable(coupling, !cfg->disabled);
+	return 0;
 }
 
 /* Nobody finds it any more; to be freed after a grace period. */
@@ -422,40 +566,39 @@ static void coupling_unlink(struct ivshm_coupling *coupling)
 	coupling_set_state(coupling, IVSHM_COUPLING_GONE, IVSHM_REASON_CONFIG);
 	spin_unlock(&coupling->lock);
 	list_del(&coupling->list);
+	ivshm_coupling_names_del(coupling);
 }
 
 void ivshm_coupling_del(struct ivshm_coupling *coupling)
 {
+	struct net *net = coupling->net;
+
 	coupling_unlink(coupling);
-	synchronize_rcu();
-	coupling_free(coupling);
+	/* Its members may fit another one's rules. */
+	ivshm_coupling_look(net, NULL);
+	/* Not waited for: an administrator may delete a thousand. */
+	call_rcu(&coupling->rcu, coupling_free_rcu);
 }
 
 /* Delete the couplings of @net, or of all namespaces. */
 static void coupling_del_all(const struct net *net)
 {
 	struct ivshm_coupling *coupling, *next;
-	LIST_HEAD(gone);
 
 	mutex_lock(&ivshm_mutex);
 	list_for_each_entry_safe(coupling, next, &ivshm_couplings, list) {
 		if (net && coupling->net != net)
 			continue;
 		coupling_unlink(coupling);
-		list_add(&coupling->list, &gone);
+		call_rcu(&coupling->rcu, coupling_free_rcu);
 	}
 	mutex_unlock(&ivshm_mutex);
-
-	if (list_empty(&gone))
-		return;
-	synchronize_rcu();
-	list_for_each_entry_safe(coupling, next, &gone, list)
-		coupling_free(coupling);
 }
 
 static void __net_exit coupling_net_exit(struct net *net)
 {
 	coupling_del_all(net);
+	ivshm_addr_config_flush(net);
 }
 
 static struct pernet_operations coupling_net_ops = {
@@ -499,14 +642,26 @@ int ivshm_coupling_init(void)
 		return err;
 	err = register_pernet_subsys(&coupling_net_ops);
 	if (err)
-		ivshm_bridge_rules_exit();
+		goto err_rules;
+	err = ivshm_coupling_rules_init();
+	if (err)
+		goto err_net;
+	return 0;
+
+err_net:
+	unregister_pernet_subsys(&coupling_net_ops);
+err_rules:
+	ivshm_bridge_rules_exit();
 	return err;
 }
 
 void ivshm_coupling_exit(void)
 {
+	ivshm_coupling_rules_exit();
 	/* Deletes what is left, one namespace after the other. */
 	unregister_pernet_subsys(&coupling_net_ops);
 	ivshm_detector_stop();
 	ivshm_bridge_rules_exit();
+	/* coupling_free_rcu() */
+	rcu_barrier();
 }

@@ -73,19 +73,44 @@ struct ivshm_pair {
  * struct ivshm_member - a place in a coupling, taken by a port or waiting
  * @coupling:	the coupling; lives at least as long as the member
  * @index:	0 to nr - 1
- * @name:	interface the place is for
+ * @name:	interface the place is for; empty while it is for any that fits a
+ *		rule and is not taken.  Under ivshm_mutex
+ * @named:	by @name, for a place that is for one interface
  * @port:	the port, NULL while there is none that runs.  RCU; written
  *		under ivshm_mutex and the coupling's lock
- * @pair:	pairs from this member to each other member, by its index
+ * @pair:	pairs from this member to each other member, by its index; NULL
+ *		for a place that never was taken, as @stats
  * @stats:	counters of @pair, by the same index
  */
 struct ivshm_member {
 	struct ivshm_coupling *coupling;
 	u32 index;
 	char name[IFNAMSIZ];
+	struct hlist_node named;
 	struct ivshm_port __rcu *port;
 	struct ivshm_pair *pair;
 	struct ivshm_pair_stats __percpu *stats;
+};
+
+/* What a rule looks at. */
+enum ivshm_rule_kind {
+	IVSHM_RULE_GLOB,	/* the interface's name */
+	IVSHM_RULE_ADDR,	/* an address configured for it */
+	IVSHM_RULE_UPPER,	/* its bridge, or lower device */
+};
+
+/**
+ * struct ivshm_rule - which ports are members without being named
+ * @kind:	what it looks at
+ * @name:	pattern, or name of the upper device
+ * @family:	of @addr, as in struct ivshm_addr_key
+ * @addr:	zero padded
+ */
+struct ivshm_rule {
+	enum ivshm_rule_kind kind;
+	char name[IFNAMSIZ];
+	u16 family;
+	u8 addr[16];
 };
 
 /**
@@ -95,11 +120,16 @@ struct ivshm_member {
  * @id:		unique for the life of the module, never 0
  * @net:	namespace of its members; the coupling goes when it goes
  * @name:	unique within @net
+ * @named:	by @name, under ivshm_mutex
  * @type:	static or dynamic
- * @threshold:	frames within a second before a dynamic pair is joined
+ * @threshold:	frames within a second before a dynamic pair is joined. This and
+ *		the next two are written under ivshm_mutex, read anywhere
  * @idle:	seconds without a frame after which it falls back, 0 for never
  * @park_us:	microseconds a frame waits for a full receiver
  * @bypass:	the bridge's rules are not asked
+ * @match:	what says which member a frame is for
+ * @strict:	members send from addresses configured for them, or not at all
+ * @disabled:	has no members until it is enabled again; under ivshm_mutex
  * @live:	decides frames; not while its members are being bound or let
  *		go, so that for all of them it begins and ends at once
  * @lock:	protects the states and counts below and the states of the
@@ -107,8 +137,11 @@ struct ivshm_member {
  * @state:	under @lock, read anywhere
  * @running:	members with a port; under @lock, read anywhere
  * @coupled:	pairs in state COUPLED; under @lock
- * @nr:		number of members
- * @pairs:	all pairs, by sender and receiver
+ * @nr:		number of members and of places for those that fit a rule
+ * @nr_named:	of those the first ones, which are for interfaces by name
+ * @rule:	rules, any of which is enough
+ * @nr_rules:	their number
+ * @rcu:	to free it by
  * @member:	the members
  *
  * Found by workers through ivshm_port.member under RCU; freed a grace period
@@ -119,24 +152,33 @@ struct ivshm_coupling {
 	u64 id;
 	struct net *net;
 	char name[IVSHM_NAME_MAX];
+	struct hlist_node named;
 	enum ivshm_coupling_type type;
+	enum ivshm_match match;
 	u32 threshold;
 	u32 idle;
 	u32 park_us;
 	bool bypass;
+	bool strict;
+	bool disabled;
 	bool live;
 	spinlock_t lock;	/* states of the coupling and its pairs */
 	enum ivshm_coupling_state state;
 	u32 running;
 	u32 coupled;
 	u32 nr;
-	struct ivshm_pair *pairs;
+	u32 nr_named;
+	struct ivshm_rule *rule;
+	u32 nr_rules;
+	struct rcu_head rcu;
 	struct ivshm_member member[];
 };
 
-/* A member that an administrator asks for. */
+/* A member that an administrator asks for: by name, or with @is_rule by @rule. */
 struct ivshm_coupling_place {
 	char name[IFNAMSIZ];
+	bool is_rule;
+	struct ivshm_rule rule;
 	const struct nlattr *attr;
 };
 
@@ -148,6 +190,9 @@ struct ivshm_coupling_place {
  * @idle:	seconds
  * @park_us:	microseconds
  * @bypass:	only for dynamic couplings, as threshold and idle
+ * @strict:	see struct ivshm_coupling
+ * @match:	only for dynamic couplings
+ * @disabled:	see struct ivshm_coupling
  * @given:	BIT(IVSHM_A_COUPLING_x) of the options that are set here; the
  *		others get their defaults
  * @nr:		members
@@ -162,6 +207,9 @@ struct ivshm_coupling_config {
 	u32 idle;
 	u32 park_us;
 	u8 bypass;
+	u8 strict;
+	u8 disabled;
+	u32 match;
 	u32 given;
 	u32 nr;
 	struct ivshm_coupling_place *member;
@@ -188,13 +236,34 @@ int ivshm_coupling_new(struct net *net, const struct ivshm_coupling_config *cfg,
 int ivshm_coupling_check(const struct net *net,
 			 const struct ivshm_coupling_config *cfg,
 			 struct netlink_ext_ack *extack);
+/* Likewise: is what @cfg asks of ivshm_coupling_set() in range? coupling_config.c */
+int ivshm_coupling_check_options(const struct ivshm_coupling_config *cfg,
+				 struct netlink_ext_ack *extack);
+/* Change the options that are given, and whether it is disabled. 0 or -EINVAL. */
+int ivshm_coupling_set(struct ivshm_coupling *coupling, struct ivshm_coupling_config *cfg,
+		       struct netlink_ext_ack *extack);
+/* coupling_names.c */
 struct ivshm_coupling *ivshm_coupling_find(const struct net *net, const char *name);
-/* The place for interface @name, in whatever coupling, or NULL. */
+/* The place for interface @name in the coupling that names it, or NULL. */
 struct ivshm_member *ivshm_coupling_place(const struct net *net,
 					  const char *name);
+/* Let it and its places be found by name, or not any more. */
+void ivshm_coupling_names_add(struct ivshm_coupling *coupling);
+void ivshm_coupling_names_del(struct ivshm_coupling *coupling);
+
+/* Whether @port fits a rule of @coupling. coupling_rules.c */
+bool ivshm_coupling_fits(const struct ivshm_coupling *coupling, const struct ivshm_port *port);
+/* What rules look at has changed for @port: it stays, moves or goes. */
+void ivshm_coupling_port_look(struct ivshm_port *port);
+/* Likewise, for the port @name of @net, or with NULL for all of them. */
+void ivshm_coupling_look(const struct net *net, const char *name);
+/* Follow what happens to interfaces. */
+int ivshm_coupling_rules_init(void);
+void ivshm_coupling_rules_exit(void);
 /*
- * Dissolve.  When it returns, no worker decides by it any more; frames that
- * waited for a receiver are decided anew by their own worker.
+ * Dissolve.  A worker finishes the batch that it is deciding by it, if any; what
+ * it takes from its ring later, and frames that wait for a receiver, it decides
+ * without it.
  */
 void ivshm_coupling_del(struct ivshm_coupling *coupling);
 /*

@@ -4,6 +4,7 @@
 #include <linux/netdevice.h>
 #include <linux/netlink.h>
 
+#include "addr.h"
 #include "coupling.h"
 #include "ivshm.h"
 
@@ -27,13 +28,14 @@ static bool config_name_valid(const char *name)
 	return true;
 }
 
-static int config_check_options(const struct ivshm_coupling_config *cfg,
-				struct netlink_ext_ack *extack)
+int ivshm_coupling_check_options(const struct ivshm_coupling_config *cfg,
+				 struct netlink_ext_ack *extack)
 {
 	static const u8 dynamic_only[] = {
 		IVSHM_A_COUPLING_THRESHOLD,
 		IVSHM_A_COUPLING_IDLE,
 		IVSHM_A_COUPLING_BYPASS,
+		IVSHM_A_COUPLING_MATCH,
 	};
 	int i;
 
@@ -53,7 +55,7 @@ static int config_check_options(const struct ivshm_coupling_config *cfg,
 			if (!(cfg->given & BIT(dynamic_only[i])))
 				continue;
 			NL_SET_ERR_MSG_ATTR(extack, config_attr(cfg, dynamic_only[i]),
-					    "threshold, idle and bypass are for dynamic couplings only");
+					    "threshold, idle, bypass and match are for dynamic couplings only");
 			return -EINVAL;
 		}
 	}
@@ -80,6 +82,56 @@ static int config_check_options(const struct ivshm_coupling_config *cfg,
 				    "bypass must be 0 or 1");
 		return -EINVAL;
 	}
+	if (cfg->given & BIT(IVSHM_A_COUPLING_STRICT) && cfg->strict > 1) {
+		NL_SET_ERR_MSG_ATTR(extack, config_attr(cfg, IVSHM_A_COUPLING_STRICT),
+				    "strict must be 0 or 1");
+		return -EINVAL;
+	}
+	if (cfg->given & BIT(IVSHM_A_COUPLING_MATCH) && cfg->match > IVSHM_MATCH_IP) {
+		NL_SET_ERR_MSG_ATTR(extack, config_attr(cfg, IVSHM_A_COUPLING_MATCH),
+				    "match must be mac or ip");
+		return -EINVAL;
+	}
+	if (cfg->given & BIT(IVSHM_A_COUPLING_DISABLED) && cfg->disabled > 1) {
+		NL_SET_ERR_MSG_ATTR(extack, config_attr(cfg, IVSHM_A_COUPLING_DISABLED),
+				    "disabled must be 0 or 1");
+		return -EINVAL;
+	}
+	return 0;
+}
+
+static int config_check_rule(const struct ivshm_coupling_config *cfg,
+			     const struct ivshm_coupling_place *place,
+			     struct netlink_ext_ack *extack)
+{
+	const struct ivshm_rule *rule = &place->rule;
+
+	switch (rule->kind) {
+	case IVSHM_RULE_GLOB:
+		if (config_name_valid(rule->name))
+			break;
+		NL_SET_ERR_MSG_ATTR(extack, place->attr,
+				    "pattern must be printable characters without space and slash");
+		return -EINVAL;
+	case IVSHM_RULE_UPPER:
+		if (dev_valid_name(rule->name))
+			break;
+		NL_SET_ERR_MSG_ATTR(extack, place->attr,
+				    "upper device is not a valid interface name");
+		return -EINVAL;
+	case IVSHM_RULE_ADDR:
+		if (ivshm_addr_valid(rule->family, rule->addr))
+			return 0;
+		NL_SET_ERR_MSG_ATTR(extack, place->attr,
+				    "not an address that a port can have");
+		return -EINVAL;
+	}
+	/* Whose packets pass the gateway unseen is to be written down. */
+	if (cfg->given & BIT(IVSHM_A_COUPLING_MATCH) && cfg->match == IVSHM_MATCH_IP) {
+		NL_SET_ERR_MSG_ATTR(extack, place->attr,
+				    "members of a coupling that matches by IP must be explicit");
+		return -EINVAL;
+	}
 	return 0;
 }
 
@@ -87,11 +139,13 @@ static int config_check_members(const struct net *net,
 				const struct ivshm_coupling_config *cfg,
 				struct netlink_ext_ack *extack)
 {
-	u32 i, j;
+	u32 i, j, rules = 0;
 
-	if (cfg->nr < 2) {
+	for (i = 0; i < cfg->nr; i++)
+		rules += cfg->member[i].is_rule;
+	if (cfg->nr < 2 && !rules) {
 		NL_SET_ERR_MSG_ATTR(extack, config_attr(cfg, IVSHM_A_COUPLING_MEMBERS),
-				    "a coupling needs at least two members");
+				    "a coupling needs at least two members, or a rule");
 		return -EINVAL;
 	}
 	if (cfg->nr > IVSHM_MEMBERS_MAX) {
@@ -102,13 +156,21 @@ static int config_check_members(const struct net *net,
 	for (i = 0; i < cfg->nr; i++) {
 		const struct ivshm_coupling_place *place = &cfg->member[i];
 
+		if (place->is_rule) {
+			int err = config_check_rule(cfg, place, extack);
+
+			if (err)
+				return err;
+			continue;
+		}
 		if (!dev_valid_name(place->name)) {
 			NL_SET_ERR_MSG_ATTR(extack, place->attr,
 					    "member is not a valid interface name");
 			return -EINVAL;
 		}
 		for (j = 0; j < i; j++) {
-			if (strcmp(place->name, cfg->member[j].name))
+			if (cfg->member[j].is_rule ||
+			    strcmp(place->name, cfg->member[j].name))
 				continue;
 			NL_SET_ERR_MSG_ATTR(extack, place->attr,
 					    "member is named twice");
@@ -130,16 +192,13 @@ static int config_check_room(const struct net *net,
 	const struct ivshm_coupling *coupling;
 	u32 nr = 0;
 
-	list_for_each_entry(coupling, &ivshm_couplings, list) {
-		if (coupling->net != net)
-			continue;
-		nr++;
-		if (!strcmp(coupling->name, cfg->name)) {
-			NL_SET_ERR_MSG_ATTR(extack, config_attr(cfg, IVSHM_A_COUPLING_NAME),
-					    "a coupling of that name exists");
-			return -EEXIST;
-		}
+	if (ivshm_coupling_find(net, cfg->name)) {
+		NL_SET_ERR_MSG_ATTR(extack, config_attr(cfg, IVSHM_A_COUPLING_NAME),
+				    "a coupling of that name exists");
+		return -EEXIST;
 	}
+	list_for_each_entry(coupling, &ivshm_couplings, list)
+		nr += coupling->net == net;
 	if (nr >= IVSHM_COUPLINGS_MAX) {
 		NL_SET_ERR_MSG_ATTR(extack, config_attr(cfg, IVSHM_A_COUPLING_NAME),
 				    "too many couplings in this namespace");
@@ -154,7 +213,7 @@ int ivshm_coupling_check(const struct net *net,
 {
 	lockdep_assert_held(&ivshm_mutex);
 
-	return config_check_options(cfg, extack) ?:
+	return ivshm_coupling_check_options(cfg, extack) ?:
 	       config_check_room(net, cfg, extack) ?:
 	       config_check_members(net, cfg, extack);
 }

@@ -55,7 +55,7 @@ static void config_fine(struct ct *ct, struct nlattr *attr, struct nlattr **tb)
 	ct->config.nr = 3;
 	for (i = 0; i <= IVSHM_MEMBERS_MAX; i++)
 		snprintf(ct->config.member[i].name, IFNAMSIZ, "ktm%d", i);
-	for (i = 0; i <= IVSHM_A_COUPLING_BYPASS; i++)
+	for (i = 0; i <= IVSHM_A_COUPLING_RULES; i++)
 		tb[i] = &attr[i];
 	ct->config.attr = tb;
 }
@@ -157,6 +157,25 @@ static void spoil_bypass(struct ivshm_coupling_config *config)
 	config->given = BIT(IVSHM_A_COUPLING_BYPASS);
 }
 
+static void spoil_strict(struct ivshm_coupling_config *config)
+{
+	config->strict = 2;
+	config->given = BIT(IVSHM_A_COUPLING_STRICT);
+}
+
+static void spoil_match(struct ivshm_coupling_config *config)
+{
+	config->match = IVSHM_MATCH_IP + 1;
+	config->given = BIT(IVSHM_A_COUPLING_MATCH);
+}
+
+static void spoil_static_match(struct ivshm_coupling_config *config)
+{
+	config->type = IVSHM_COUPLING_STATIC;
+	config->match = IVSHM_MATCH_IP;
+	config->given = BIT(IVSHM_A_COUPLING_MATCH);
+}
+
 static void spoil_static_threshold(struct ivshm_coupling_config *config)
 {
 	config->type = IVSHM_COUPLING_STATIC;
@@ -195,6 +214,9 @@ static const struct config_case config_cases[] = {
 	{ "threshold", spoil_threshold, -EINVAL, IVSHM_A_COUPLING_THRESHOLD },
 	{ "idle", spoil_idle, -EINVAL, IVSHM_A_COUPLING_IDLE },
 	{ "park", spoil_park, -EINVAL, IVSHM_A_COUPLING_PARK_US },
+	{ "strict", spoil_strict, -EINVAL, IVSHM_A_COUPLING_STRICT },
+	{ "match", spoil_match, -EINVAL, IVSHM_A_COUPLING_MATCH },
+	{ "static match", spoil_static_match, -EINVAL, IVSHM_A_COUPLING_MATCH },
 	{ "bypass", spoil_bypass, -EINVAL, IVSHM_A_COUPLING_BYPASS },
 	{ "static threshold", spoil_static_threshold, -EINVAL,
 	  IVSHM_A_COUPLING_THRESHOLD },
@@ -204,7 +226,7 @@ static const struct config_case config_cases[] = {
 
 static void coupling_refuse_test(struct kunit *test)
 {
-	struct nlattr *attr, *tb[IVSHM_A_COUPLING_BYPASS + 1], member_attr;
+	struct nlattr *attr, *tb[IVSHM_A_COUPLING_RULES + 1], member_attr;
 	unsigned int before = nr_couplings();
 	struct ct *ct = test->priv;
 	const struct nlattr *bad;
@@ -234,7 +256,7 @@ static void coupling_refuse_test(struct kunit *test)
 
 static void coupling_limits_test(struct kunit *test)
 {
-	struct nlattr *attr, *tb[IVSHM_A_COUPLING_BYPASS + 1];
+	struct nlattr *attr, *tb[IVSHM_A_COUPLING_RULES + 1];
 	struct ivshm_coupling *coupling;
 	struct ct *ct = test->priv;
 	const struct nlattr *bad;
@@ -276,7 +298,7 @@ static void coupling_limits_test(struct kunit *test)
 
 static void coupling_taken_test(struct kunit *test)
 {
-	struct nlattr *attr, *tb[IVSHM_A_COUPLING_BYPASS + 1], member_attr;
+	struct nlattr *attr, *tb[IVSHM_A_COUPLING_RULES + 1], member_attr;
 	struct ct *ct = test->priv;
 	const struct nlattr *bad;
 

@@ -1,27 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Helpers of the KUnit suites of address table, couplings and detector. */
 #include <linux/etherdevice.h>
-#include <linux/module.h>
 #include <linux/netdevice.h>
 #include <linux/slab.h>
 #include <net/net_namespace.h>
 
 #include "coupling_test.h"
-
-static bool ct_is_live(void)
-{
-#ifdef MODULE
-	return THIS_MODULE->state == MODULE_STATE_LIVE;
-#else
-	return true;
-#endif
-}
+#include "test_live.h"
 
 int ct_suite_init(struct kunit_suite *suite)
 {
 	int err;
 
-	if (ct_is_live())
+	if (ivshm_kunit_live())
 		return 0;
 	err = ivshm_addr_init();
 	if (err)
@@ -34,7 +25,7 @@ int ct_suite_init(struct kunit_suite *suite)
 
 void ct_suite_exit(struct kunit_suite *suite)
 {
-	if (ct_is_live())
+	if (ivshm_kunit_live())
 		return;
 	ivshm_coupling_exit();
 	ivshm_addr_exit();

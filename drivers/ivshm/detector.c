@@ -23,13 +23,14 @@
 /* A "no" is asked about again after this time, as long as frames come. */
 #define DETECTOR_ASK_AGAIN	HZ
 
-/* What decide() found out about a frame of a dynamic coupling. */
+/* What decide() found out about a frame. From @index on: of a dynamic coupling. */
 struct detector_frame {
 	struct ivshm_port *src, *dst;
-	struct ivshm_member *member;	/* of the sender */
+	struct ivshm_member *member;	/* of the sender, or NULL */
 	u32 index;			/* of the receiver's member */
 	struct ivshm_pair *pair;
 	struct ivshm_addr *from, *to;	/* @from NULL if it was not learned */
+	bool by_ip;
 	u64 gen;
 	unsigned long now;
 };
@@ -63,6 +64,17 @@ static void frame_touch(struct ivshm_pair *pair, unsigned long now)
 {
 	if (READ_ONCE(pair->last) != now)
 		WRITE_ONCE(pair->last, now);
+}
+
+/* Fills in f->from; false if the frame must not come from there. */
+static bool frame_source(struct detector_frame *f, const u8 *mac)
+{
+	if (unlikely(f->member && f->member->coupling->strict)) {
+		f->from = ivshm_addr_own(f->src, mac);
+		return f->from;
+	}
+	f->from = ivshm_addr_learn(f->src, mac);
+	return true;
 }
 
 /*
@@ -110,9 +122,11 @@ static void decide_static(struct ivshm_port *src, struct ivshm_member *member,
 	if (is_multicast_ether_addr(eth->h_dest))
 		return;
 	to = ivshm_addr_lookup_mac(READ_ONCE(src->net), eth->h_dest);
-	if (!to)
+	if (!to || (unlikely(coupling->strict) && !to->configured))
 		return;
 	dst = rcu_dereference(to->port);
+	if (unlikely(!dst))
+		return;
 	if (dst == src) {
 		/* A switch does not send a frame back where it came from. */
 		d->path = IVSHM_PATH_DROP;
@@ -142,7 +156,7 @@ static bool window_reached(const struct detector_frame *f)
 	}
 	if (frames < IVSHM_THRESHOLD_MAX)
 		WRITE_ONCE(pair->window_frames, ++frames);
-	return frames >= f->member->coupling->threshold;
+	return frames >= READ_ONCE(f->member->coupling->threshold);
 }
 
 /* An answer for an older generation, or an old "no", is to be had anew. */
@@ -184,6 +198,9 @@ static enum ivshm_reason frame_verdict(const struct detector_frame *f)
 		if (answer_is_old(f, checked, READ_ONCE(pair->checked_at)))
 			ivshm_detector_ask_pair(pair);
 	}
+	/* What is configured needs nobody's word. */
+	if (f->by_ip)
+		return reason;
 	/* All three are asked for at once, so that one run answers them. */
 	to = addr_verdict(f, f->to);
 	from = addr_verdict(f, f->from);
@@ -259,9 +276,10 @@ static bool frame_is_direct(const struct detector_frame *f)
 		return false;
 	if (f->member->coupling->bypass)
 		return true;
-	return READ_ONCE(f->pair->gen) == f->gen &&
-	       READ_ONCE(f->to->fdb_gen) == f->gen &&
-	       f->from && READ_ONCE(f->from->fdb_gen) == f->gen;
+	if (READ_ONCE(f->pair->gen) != f->gen)
+		return false;
+	return f->by_ip || (READ_ONCE(f->to->fdb_gen) == f->gen &&
+			    f->from && READ_ONCE(f->from->fdb_gen) == f->gen);
 }
 
 /* The pair that the frame belongs to; false if the uplink is all there is. */
@@ -274,11 +292,17 @@ static bool find_pair(struct detector_frame *f, const u8 *hdr, u32 hdr_len, u32 
 
 	if (is_multicast_ether_addr(eth->h_dest))
 		return false;
-	f->to = ivshm_addr_lookup_mac(READ_ONCE(f->src->net), eth->h_dest);
+	f->by_ip = d->by_ip;
+	if (unlikely(f->by_ip))
+		f->to = ivshm_detector_ip_dest(READ_ONCE(f->src->net), hdr, hdr_len);
+	else
+		f->to = ivshm_addr_lookup_mac(READ_ONCE(f->src->net), eth->h_dest);
 	if (!f->to)
 		return false;
+	if (unlikely(f->member->coupling->strict) && !f->to->configured)
+		return false;
 	f->dst = rcu_dereference(f->to->port);
-	if (f->dst == f->src)
+	if (!f->dst || f->dst == f->src)
 		return false;
 	peer = rcu_dereference(f->dst->member);
 	if (!peer || peer->coupling != f->member->coupling)
@@ -290,7 +314,8 @@ static bool find_pair(struct detector_frame *f, const u8 *hdr, u32 hdr_len, u32 
 	d->pair = f->pair;
 	d->index = f->index;
 
-	if (f->member->coupling->bypass)
+	/* Longer packets a gateway takes apart, or tells the sender about. */
+	if (f->member->coupling->bypass && !f->by_ip)
 		return true;
 	if (unlikely(proto_is_bridge_own(frame_proto(hdr, hdr_len, &tagged))))
 		return false;
@@ -312,8 +337,11 @@ static void decide_dynamic(struct detector_frame *f, const u8 *hdr, u32 hdr_len,
 	} else {
 		d->path = decide_slow(f);
 	}
-	if (d->path != IVSHM_PATH_UPLINK)
-		d->dst = f->dst;
+	if (d->path == IVSHM_PATH_UPLINK)
+		return;
+	d->dst = f->dst;
+	if (unlikely(f->by_ip) && !ether_addr_equal_unaligned(hdr, f->to->lladdr))
+		d->lladdr = f->to->lladdr;
 }
 
 void ivshm_detector_decide(struct ivshm_port *src, const u8 *hdr, u32 hdr_len,
@@ -325,13 +353,24 @@ void ivshm_detector_decide(struct ivshm_port *src, const u8 *hdr, u32 hdr_len,
 	d->path = IVSHM_PATH_UPLINK;
 	d->dst = NULL;
 	d->pair = NULL;
+	d->lladdr = NULL;
+	d->by_ip = false;
 	d->park_us = 0;
 
-	f.from = ivshm_addr_learn(src, eth->h_source);
 	f.member = rcu_dereference(src->member);
+	if (!frame_source(&f, eth->h_source)) {
+		d->path = IVSHM_PATH_REFUSE;
+		return;
+	}
 	if (!f.member)
 		return;
-	d->park_us = f.member->coupling->park_us;
+	d->park_us = READ_ONCE(f.member->coupling->park_us);
+	d->by_ip = f.member->coupling->match == IVSHM_MATCH_IP;
+	if (unlikely(d->by_ip) && f.member->coupling->strict &&
+	    !ivshm_detector_ip_source(src, hdr, hdr_len)) {
+		d->path = IVSHM_PATH_REFUSE;
+		return;
+	}
 	if (f.member->coupling->type == IVSHM_COUPLING_STATIC)
 		decide_static(src, f.member, hdr, d);
 	else
@@ -343,14 +382,16 @@ u32 ivshm_detector_direct(struct ivshm_port *src, const u8 *hdr, struct ivshm_de
 	const struct ethhdr *eth = (const struct ethhdr *)hdr;
 	struct detector_frame f = { .src = src };
 
-	f.from = ivshm_addr_learn(src, eth->h_source);
 	f.member = rcu_dereference(src->member);
-	if (!f.member)
+	if (!frame_source(&f, eth->h_source) || !f.member)
 		return 0;
 	if (f.member->coupling->type == IVSHM_COUPLING_STATIC) {
 		decide_static(src, f.member, hdr, d);
 		return d->path == IVSHM_PATH_DIRECT ? U32_MAX : 0;
 	}
+	/* Each frame is to be looked into. */
+	if (f.member->coupling->match == IVSHM_MATCH_IP)
+		return 0;
 	if (!find_pair(&f, hdr, ETH_HLEN, ETH_HLEN, d) || !frame_is_direct(&f))
 		return 0;
 	frame_touch(f.pair, f.now);

@@ -15,11 +15,11 @@
  *       rules changed or say no, idle, an end stopped, gave up waiting
  *
  * "Rules say yes" needs three answers of the current generation: for the pair,
- * for the receiver's address and for the sender's.  The last one is what keeps
- * the bridge's forwarding table alive: frames that go direct do not refresh
- * the sender's entry there.  When the bridge ages it out, the sender's own
- * frames take the uplink again, the bridge learns the address anew, and the
- * pair joins again.
+ * for the receiver's address and for the sender's.  Frames that go direct do not
+ * refresh the sender's entry in the bridge's forwarding table, so the watching
+ * work does.  Should the bridge age it out all the same, the sender's own frames
+ * take the uplink again, the bridge learns the address anew, and the pair joins
+ * again.
  *
  * A work item under RTNL (detector_check.c) gets the answers.  It runs when a
  * frame asks for one, and once a second while dynamic pairs are coupled, as
@@ -35,6 +35,7 @@ struct ivshm_addr;
 struct ivshm_member;
 struct ivshm_pair;
 struct ivshm_port;
+struct net;
 
 enum ivshm_path {
 	IVSHM_PATH_UPLINK,	/* to the port's own tap */
@@ -42,6 +43,7 @@ enum ivshm_path {
 	IVSHM_PATH_HOLD,	/* to @dst, once its tap queues are past the switch */
 	IVSHM_PATH_FLOOD,	/* static coupling: to all running members but the sender */
 	IVSHM_PATH_DROP,	/* static coupling: nobody to give it to */
+	IVSHM_PATH_REFUSE,	/* strict coupling: not from an address of the port */
 };
 
 /**
@@ -51,6 +53,10 @@ enum ivshm_path {
  * @pair:	the pair from sender to @dst, to count on; also set for UPLINK if
  *		the frame was for a member of the same coupling.  NULL for FLOOD
  * @index:	of the receiver's member, with @pair
+ * @lladdr:	for DIRECT and HOLD: the frame was for a gateway; it goes to this
+ *		MAC address, from the gateway's.  NULL for as it is
+ * @by_ip:	what comes after it with the same addresses in its Ethernet header
+ *		may be for somebody else
  * @park_us:	how long the frame may wait for a full receiver, microseconds
  */
 struct ivshm_decision {
@@ -58,6 +64,8 @@ struct ivshm_decision {
 	struct ivshm_port *dst;
 	struct ivshm_pair *pair;
 	u32 index;
+	const u8 *lladdr;
+	bool by_ip;
 	u32 park_us;
 };
 
@@ -99,6 +107,15 @@ void ivshm_detector_joined(struct ivshm_port *src, struct ivshm_pair *pair,
  * @reason. Shown for some seconds. Under RCU.
  */
 void ivshm_detector_note(struct ivshm_pair *pair, enum ivshm_reason reason);
+
+/*
+ * Whom the packet in a frame is for, by its destination IP address: a configured
+ * one with the MAC address that it is at.  NULL if it is not known, or if only a
+ * gateway may deal with the packet. @hdr_len bytes at @hdr. Under RCU. detector_ip.c
+ */
+struct ivshm_addr *ivshm_detector_ip_dest(const struct net *net, const u8 *hdr, u32 hdr_len);
+/* Whether an IP packet, if it is one, has a source configured for @port. Likewise. */
+bool ivshm_detector_ip_source(const struct ivshm_port *port, const u8 *hdr, u32 hdr_len);
 
 /* Have somebody ask the rules. Any context. detector_check.c */
 void ivshm_detector_ask_pair(struct ivshm_pair *pair);

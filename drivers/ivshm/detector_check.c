@@ -42,7 +42,9 @@ static void check_pair(const struct ivshm_bridge_rules *rules,
 	src_dev = member_dev(src);
 	dst_dev = member_dev(dst);
 	if (src_dev && dst_dev)
-		reason = ivshm_bridge_rules_pair(rules, src_dev, dst_dev);
+		reason = coupling->match == IVSHM_MATCH_IP ?
+			 ivshm_bridge_rules_ends(rules, src_dev, dst_dev) :
+			 ivshm_bridge_rules_pair(rules, src_dev, dst_dev);
 
 	spin_lock(&coupling->lock);
 	WRITE_ONCE(pair->verdict, reason);
@@ -60,7 +62,21 @@ static void check_pair(const struct ivshm_bridge_rules *rules,
 	spin_unlock(&coupling->lock);
 }
 
-static void check_addrs(const struct ivshm_member *member, bool again)
+/* The guest sent from it since the last round of watching or so. */
+static bool addr_is_fresh(const struct ivshm_port *port, const u8 *mac)
+{
+	const struct ivshm_addr *addr;
+	bool fresh;
+
+	rcu_read_lock();
+	addr = ivshm_addr_lookup_mac(port->net, mac);
+	fresh = addr && time_before(jiffies, READ_ONCE(addr->seen) + 2 * HZ);
+	rcu_read_unlock();
+	return fresh;
+}
+
+static void check_addrs(const struct ivshm_bridge_rules *rules,
+			const struct ivshm_member *member, bool again)
 {
 	struct net_device *dev = member_dev(member);
 	struct ivshm_port *port;
@@ -76,7 +92,7 @@ static void check_addrs(const struct ivshm_member *member, bool again)
 					 lockdep_is_held(&ivshm_mutex));
 	gen = ivshm_bridge_rules_gen();
 	while (ivshm_addr_question(port, again, gen, &pos, mac, &seq)) {
-		agrees = ivshm_bridge_rules_addr(dev, mac);
+		agrees = ivshm_bridge_rules_addr(rules, dev, mac, addr_is_fresh(port, mac));
 		/* Overtaken by an event: the next frame asks again. */
 		ivshm_addr_answer(port, mac, seq, gen, agrees);
 	}
@@ -90,6 +106,8 @@ static void check_coupling(const struct ivshm_bridge_rules *rules,
 	u32 i, j;
 
 	for (i = 0; i < coupling->nr; i++) {
+		if (!rcu_access_pointer(coupling->member[i].port))
+			continue;
 		for (j = 0; j < coupling->nr; j++) {
 			pair = &coupling->member[i].pair[j];
 			if (i == j)
@@ -101,7 +119,7 @@ static void check_coupling(const struct ivshm_bridge_rules *rules,
 			check_pair(rules, &coupling->member[i],
 				   &coupling->member[j]);
 		}
-		check_addrs(&coupling->member[i], again);
+		check_addrs(rules, &coupling->member[i], again);
 	}
 }
 
@@ -172,6 +190,8 @@ static bool expire_coupling(struct ivshm_coupling *coupling)
 
 	spin_lock(&coupling->lock);
 	for (i = 0; i < coupling->nr; i++) {
+		if (!rcu_access_pointer(coupling->member[i].port))
+			continue;
 		for (j = 0; j < coupling->nr; j++) {
 			pair = &coupling->member[i].pair[j];
 			if (pair->state == IVSHM_PAIR_UPLINK)

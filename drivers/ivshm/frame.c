@@ -81,15 +81,22 @@ int ivshm_segs_copy(struct ivshm_qp *qp, const struct ivshm_vring_seg *seg,
 	}
 }
 
-int ivshm_frame_read(struct ivshm_qp *qp, const struct ivshm_frame *f, u8 *to)
+int ivshm_frame_head(struct ivshm_qp *qp, const struct ivshm_frame *f, u8 *to, u32 len)
 {
+	u32 first = min_t(u32, f->copy_len, len);
+
 	if (f->buf) {
-		memcpy(to, f->buf->data, f->buf->len);
+		memcpy(to, f->buf->data, len);
 		return 0;
 	}
-	memcpy(to, f->copy, f->copy_len);
-	return ivshm_segs_copy(qp, f->seg, f->nr_segs, qp->hdr_len + f->copy_len,
-			       to + f->copy_len, f->len - f->copy_len);
+	memcpy(to, f->copy, first);
+	return ivshm_segs_copy(qp, f->seg, f->nr_segs, qp->hdr_len + first, to + first,
+			       len - first);
+}
+
+int ivshm_frame_read(struct ivshm_qp *qp, const struct ivshm_frame *f, u8 *to)
+{
+	return ivshm_frame_head(qp, f, to, f->len);
 }
 
 int ivshm_frame_linearise(struct ivshm_qp *qp, struct ivshm_frame *f)

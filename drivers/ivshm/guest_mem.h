@@ -238,6 +238,9 @@ ivshm_gmem_peek_near(struct ivshm_gmem *gm, struct ivshm_gmem_window *win, u64 g
 /* Copy out of guest memory: 0 or what ivshm_gmem_map() says. Read section only. */
 int ivshm_gmem_read(struct ivshm_gmem *gm, u64 gpa, void *buf, u32 len);
 
+/* Guest-physical address of VMM address @hva, U64_MAX for none. Read section only. */
+u64 ivshm_gmem_gpa(const struct ivshm_gmem *gm, u64 hva);
+
 /*
  * Whether data are to be logged: what is written through ivshm_gmem_map(), and
  * by ivshm_gmem_user_copy(), which does so itself.  Used rings have switches of

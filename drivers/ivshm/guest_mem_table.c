@@ -233,3 +233,17 @@ fail:
 	kvfree(view);
 	return err;
 }
+
+u64 ivshm_gmem_gpa(const struct ivshm_gmem *gm, u64 hva)
+{
+	const struct ivshm_gmem_view *view = gm->view;
+	const struct ivshm_gmem_region *r;
+	u32 i;
+
+	for (i = 0; i < view->n; i++) {
+		r = &view->region[i];
+		if (hva >= r->hva && hva - r->hva <= r->last - r->gpa)
+			return r->gpa + (hva - r->hva);
+	}
+	return U64_MAX;
+}

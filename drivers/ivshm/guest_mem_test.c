@@ -498,19 +498,30 @@ static void gmem_references(struct kunit *test)
 	}
 }
 
-/* Fault-around takes what is there, and touches nothing else. */
+/* Fault-around takes what is there in the same chunk, and touches nothing else. */
 static void gmem_fault_around(struct kunit *test)
 {
+	const u32 len = IVSHM_GMEM_CHUNK_SIZE + 2 * SZ_64K;
 	struct gt *gt = test->priv;
-	unsigned long hva = gt_guest(test, GPA, SZ_64K);
-	u32 val = 1, i;
+	/* Of a file, whose pages are small ones wherever the area is. */
+	unsigned long area = gt_area(test, gt_file(test, len), len);
+	unsigned long border = ALIGN(area + SZ_64K, IVSHM_GMEM_CHUNK_SIZE);
+	u32 val = 1, i, near;
 
-	for (i = 0; i < 4; i++)
-		KUNIT_ASSERT_EQ(test, gt_poke(gt, hva + i * PAGE_SIZE, &val, 4), 0);
-	KUNIT_EXPECT_EQ(test, gt_write(gt->gm, GPA, &val, 4), 0);
-	KUNIT_EXPECT_EQ(test, gt_count(gt, IVSHM_A_STAT_FAULTS), 4);
-	KUNIT_EXPECT_EQ(test, gt_probe(gt->gm, GPA + 3 * PAGE_SIZE, true), 1);
-	KUNIT_EXPECT_EQ(test, gt_probe(gt->gm, GPA + 4 * PAGE_SIZE, false), -EAGAIN);
+	/* Of four pages that are there, two and then all are in the first one's chunk. */
+	for (near = 2; near <= 4; near += 2) {
+		u64 before = gt_count(gt, IVSHM_A_STAT_FAULTS);
+		unsigned long hva = near == 4 ? border : border - near * PAGE_SIZE;
+
+		gt_table(test, GPA, SZ_64K, hva);
+		for (i = 0; i < 4; i++)
+			KUNIT_ASSERT_EQ(test, gt_poke(gt, hva + i * PAGE_SIZE, &val, 4), 0);
+		KUNIT_EXPECT_EQ(test, gt_write(gt->gm, GPA, &val, 4), 0);
+		KUNIT_EXPECT_EQ(test, gt_count(gt, IVSHM_A_STAT_FAULTS) - before, near);
+		for (i = 0; i < 5; i++)
+			KUNIT_EXPECT_EQ(test, gt_probe(gt->gm, GPA + i * PAGE_SIZE, true),
+					i < near ? 1 : -EAGAIN);
+	}
 }
 
 static struct kunit_case gmem_cases[] = {

@@ -18,13 +18,16 @@
  * - A port (port.c) comes with the first NET_SET_BACKEND that names its
  *   netdev and goes when neither the netdev nor a queue pair holds it.
  * - A coupling (coupling.c) is made and deleted by netlink; its members take
- *   ports as they begin to run.
+ *   ports as they begin to run, by name or by rule (coupling_rules.c).
+ * - An address (addr.c) is learned from what a port sends, or configured
+ *   (addr_config.c).
  * - The worker (worker.c) takes frames from the transmit ring (tx.c), asks the
  *   detector (tx_direct.c, detector.c), chooses a queue of the receiver
  *   (queue.c) and delivers (deliver.c, or tx_fast.c for plain runs) or uses the
  *   tap (tx_rest.c, uplink.c, uplink_send.c).  Frames that must wait are parked
  *   (park.c), or left with the receiver in kernel buffers (bounce.c).
- * - Regions (region.h) have nothing to do with any of this.
+ * - Regions (region.h) and their message queues (msgq.h) have nothing to do with any
+ *   of this.
  *
  * Lock order, outermost first:
  *   ivshm_qp.mutex        ioctls of one open file

@@ -8,6 +8,7 @@
 #include "addr.h"
 #include "capture.h"
 #include "coupling.h"
+#include "msgq.h"
 #include "netlink.h"
 #include "port.h"
 #include "port_vhost.h"
@@ -32,6 +33,7 @@ static int __init ivshm_init(void)
 	err = ivshm_port_init();
 	if (err)
 		goto coupling;
+	ivshm_msgq_cost_init();
 	err = ivshm_region_init();
 	if (err)
 		goto port;
@@ -54,6 +56,7 @@ capture:
 	ivshm_capture_exit();
 region:
 	ivshm_region_exit();
+	ivshm_peer_exit();
 port:
 	ivshm_port_exit();
 coupling:
@@ -69,6 +72,7 @@ static void __exit ivshm_exit(void)
 	ivshm_nl_exit();
 	ivshm_capture_exit();
 	ivshm_region_exit();
+	ivshm_peer_exit();
 	ivshm_coupling_exit();
 	ivshm_port_exit();
 	ivshm_addr_exit();

@@ -31,6 +31,13 @@ static const struct genl_ops nl_ops[] = {
 		.doit = ivshm_nl_coupling_new,
 	},
 	{
+		.cmd = IVSHM_CMD_COUPLING_SET,
+		.policy = ivshm_nl_coupling_set_policy,
+		.maxattr = IVSHM_A_COUPLING,
+		.flags = GENL_UNS_ADMIN_PERM,
+		.doit = ivshm_nl_coupling_set,
+	},
+	{
 		.cmd = IVSHM_CMD_COUPLING_DEL,
 		.policy = ivshm_nl_coupling_name_policy,
 		.maxattr = IVSHM_A_COUPLING,
@@ -47,6 +54,20 @@ static const struct genl_ops nl_ops[] = {
 	{
 		.cmd = IVSHM_CMD_ADDR_GET,
 		.dumpit = ivshm_nl_addr_dump,
+	},
+	{
+		.cmd = IVSHM_CMD_ADDR_NEW,
+		.policy = ivshm_nl_addr_new_policy,
+		.maxattr = IVSHM_A_ADDR,
+		.flags = GENL_UNS_ADMIN_PERM,
+		.doit = ivshm_nl_addr_new,
+	},
+	{
+		.cmd = IVSHM_CMD_ADDR_DEL,
+		.policy = ivshm_nl_addr_del_policy,
+		.maxattr = IVSHM_A_ADDR,
+		.flags = GENL_UNS_ADMIN_PERM,
+		.doit = ivshm_nl_addr_del,
 	},
 	/* Who may change regions is asked in nl_region.c, for a text. */
 	{
@@ -73,6 +94,26 @@ static const struct genl_ops nl_ops[] = {
 		.maxattr = IVSHM_A_REGION,
 		.doit = ivshm_nl_region_get,
 		.dumpit = ivshm_nl_region_dump,
+	},
+	/* And peers in nl_peer.c. */
+	{
+		.cmd = IVSHM_CMD_PEER_SET,
+		.policy = ivshm_nl_peer_set_policy,
+		.maxattr = IVSHM_A_PEER,
+		.doit = ivshm_nl_peer_set,
+	},
+	{
+		.cmd = IVSHM_CMD_PEER_DEL,
+		.policy = ivshm_nl_peer_name_policy,
+		.maxattr = IVSHM_A_PEER,
+		.doit = ivshm_nl_peer_del,
+	},
+	{
+		.cmd = IVSHM_CMD_PEER_GET,
+		.policy = ivshm_nl_peer_name_policy,
+		.maxattr = IVSHM_A_PEER,
+		.doit = ivshm_nl_peer_get,
+		.dumpit = ivshm_nl_peer_dump,
 	},
 };
 
@@ -137,6 +178,30 @@ int ivshm_nl_parse_nest(struct genl_info *info, enum ivshm_attr which,
 				info->extack);
 }
 
+struct sk_buff *ivshm_nl_reply_new(struct genl_info *info, size_t size, void **hdr)
+{
+	struct sk_buff *reply = genlmsg_new(size, GFP_KERNEL);
+
+	*hdr = reply ? genlmsg_put_reply(reply, info, &ivshm_nl_family, 0,
+					 info->genlhdr->cmd) : NULL;
+	if (*hdr)
+		return reply;
+	nlmsg_free(reply);
+	GENL_SET_ERR_MSG(info, "not enough memory for the reply");
+	return NULL;
+}
+
+int ivshm_nl_reply_send(struct genl_info *info, struct sk_buff *reply, void *hdr,
+			int err)
+{
+	if (err) {
+		nlmsg_free(reply);
+		return err;
+	}
+	genlmsg_end(reply, hdr);
+	return genlmsg_reply(reply, info);
+}
+
 int ivshm_nl_dump_begin(struct netlink_callback *cb)
 {
 	if (!nlmsg_attrlen(cb->nlh, GENL_HDRLEN))
@@ -144,6 +209,27 @@ int ivshm_nl_dump_begin(struct netlink_callback *cb)
 	NL_SET_ERR_MSG_ATTR(cb->extack, nlmsg_attrdata(cb->nlh, GENL_HDRLEN),
 			    "a dump takes no attributes");
 	return -EINVAL;
+}
+
+void *ivshm_nl_dump_put(struct sk_buff *skb, struct netlink_callback *cb,
+			enum ivshm_cmd cmd)
+{
+	void *hdr = genlmsg_put(skb, NETLINK_CB(cb->skb).portid,
+				cb->nlh->nlmsg_seq, &ivshm_nl_family,
+				NLM_F_MULTI, cmd);
+
+	if (hdr)
+		genl_dump_check_consistent(cb, hdr);
+	return hdr;
+}
+
+int ivshm_nl_dump_end(struct sk_buff *skb, void *hdr, int err)
+{
+	if (err)
+		genlmsg_cancel(skb, hdr);
+	else
+		genlmsg_end(skb, hdr);
+	return err;
 }
 
 int ivshm_nl_init(void)

@@ -15,6 +15,7 @@
 
 struct ivshm_coupling;
 struct ivshm_member;
+struct ivshm_peer;
 struct ivshm_port;
 struct ivshm_region;
 
@@ -37,6 +38,9 @@ void ivshm_nl_pair_event(const struct ivshm_coupling *coupling,
 void ivshm_nl_region_event(const struct ivshm_region *region,
 			   enum ivshm_region_state old_state,
 			   enum ivshm_region_state new_state);
+/* Under ivshm_peer_mutex. */
+void ivshm_nl_peer_event(struct ivshm_peer *peer, enum ivshm_peer_state old_state,
+			 enum ivshm_peer_state new_state);
 
 int ivshm_nl_init(void);
 void ivshm_nl_exit(void);
@@ -64,28 +68,60 @@ void ivshm_nl_event_send(struct net *net, struct sk_buff *skb, void *hdr);
 int ivshm_nl_parse_nest(struct genl_info *info, enum ivshm_attr which,
 			struct nlattr **tb, int max,
 			const struct nla_policy *policy);
+
+/*
+ * The answer to a request, with room for @size bytes, or NULL with the reason
+ * in the request's extack.  ivshm_nl_reply_send() completes and sends it, or
+ * frees it if @err is not 0, and returns @err or what sending returned.
+ */
+struct sk_buff *ivshm_nl_reply_new(struct genl_info *info, size_t size, void **hdr);
+int ivshm_nl_reply_send(struct genl_info *info, struct sk_buff *reply, void *hdr,
+			int err);
+
 /* Refuses a dump request that has attributes. */
 int ivshm_nl_dump_begin(struct netlink_callback *cb);
+/*
+ * The header of a dump's next message, or NULL if there is no room.
+ * ivshm_nl_dump_end() completes the message, or takes it back if @err is not
+ * 0, and returns @err.
+ */
+void *ivshm_nl_dump_put(struct sk_buff *skb, struct netlink_callback *cb,
+			enum ivshm_cmd cmd);
+int ivshm_nl_dump_end(struct sk_buff *skb, void *hdr, int err);
 
 extern const struct nla_policy ivshm_nl_port_get_policy[];
 extern const struct nla_policy ivshm_nl_coupling_new_policy[];
 extern const struct nla_policy ivshm_nl_coupling_name_policy[];
+extern const struct nla_policy ivshm_nl_coupling_set_policy[];
+extern const struct nla_policy ivshm_nl_addr_new_policy[];
+extern const struct nla_policy ivshm_nl_addr_del_policy[];
 extern const struct nla_policy ivshm_nl_region_new_policy[];
 extern const struct nla_policy ivshm_nl_region_set_policy[];
 extern const struct nla_policy ivshm_nl_region_del_policy[];
 extern const struct nla_policy ivshm_nl_region_get_policy[];
+extern const struct nla_policy ivshm_nl_peer_set_policy[];
+extern const struct nla_policy ivshm_nl_peer_name_policy[];
 
 int ivshm_nl_port_get(struct sk_buff *skb, struct genl_info *info);
 int ivshm_nl_port_dump(struct sk_buff *skb, struct netlink_callback *cb);
 int ivshm_nl_coupling_new(struct sk_buff *skb, struct genl_info *info);
+int ivshm_nl_coupling_set(struct sk_buff *skb, struct genl_info *info);
 int ivshm_nl_coupling_del(struct sk_buff *skb, struct genl_info *info);
 int ivshm_nl_coupling_get(struct sk_buff *skb, struct genl_info *info);
 int ivshm_nl_coupling_dump(struct sk_buff *skb, struct netlink_callback *cb);
+int ivshm_nl_addr_new(struct sk_buff *skb, struct genl_info *info);
+int ivshm_nl_addr_del(struct sk_buff *skb, struct genl_info *info);
 int ivshm_nl_addr_dump(struct sk_buff *skb, struct netlink_callback *cb);
 int ivshm_nl_region_new(struct sk_buff *skb, struct genl_info *info);
 int ivshm_nl_region_set(struct sk_buff *skb, struct genl_info *info);
 int ivshm_nl_region_del(struct sk_buff *skb, struct genl_info *info);
 int ivshm_nl_region_get(struct sk_buff *skb, struct genl_info *info);
 int ivshm_nl_region_dump(struct sk_buff *skb, struct netlink_callback *cb);
+/* Of what is the host's: whether the request is of its initial namespace. */
+int ivshm_nl_region_here(struct genl_info *info);
+int ivshm_nl_peer_set(struct sk_buff *skb, struct genl_info *info);
+int ivshm_nl_peer_del(struct sk_buff *skb, struct genl_info *info);
+int ivshm_nl_peer_get(struct sk_buff *skb, struct genl_info *info);
+int ivshm_nl_peer_dump(struct sk_buff *skb, struct netlink_callback *cb);
 
 #endif /* _IVSHM_NETLINK_H */

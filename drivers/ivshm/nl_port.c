@@ -142,51 +142,28 @@ int ivshm_nl_port_get(struct sk_buff *skb, struct genl_info *info)
 		GENL_SET_ERR_MSG(info, "the name of the port is missing");
 		return -EINVAL;
 	}
-	reply = genlmsg_new(port_msg_size(), GFP_KERNEL);
+	reply = ivshm_nl_reply_new(info, port_msg_size(), &hdr);
 	if (!reply)
-		goto no_memory;
-	hdr = genlmsg_put_reply(reply, info, &ivshm_nl_family, 0, info->genlhdr->cmd);
-	if (!hdr)
-		goto no_memory;
-
+		return -ENOMEM;
 	mutex_lock(&ivshm_mutex);
 	port = ivshm_port_find(genl_info_net(info),
 			       nla_data(tb[IVSHM_A_PORT_NAME]));
 	err = port ? port_fill(reply, port) : -ENODEV;
 	mutex_unlock(&ivshm_mutex);
-	if (err) {
+	if (err == -ENODEV)
 		NL_SET_ERR_MSG_ATTR(info->extack, tb[IVSHM_A_PORT_NAME],
 				    "no such port");
-		nlmsg_free(reply);
-		return err;
-	}
-	genlmsg_end(reply, hdr);
-	return genlmsg_reply(reply, info);
-
-no_memory:
-	nlmsg_free(reply);
-	GENL_SET_ERR_MSG(info, "not enough memory for the reply");
-	return -ENOMEM;
+	return ivshm_nl_reply_send(info, reply, hdr, err);
 }
 
 static int port_dump_one(struct sk_buff *skb, struct netlink_callback *cb,
 			 const struct ivshm_port *port)
 {
-	void *hdr;
-	int err;
+	void *hdr = ivshm_nl_dump_put(skb, cb, IVSHM_CMD_PORT_GET);
 
-	hdr = genlmsg_put(skb, NETLINK_CB(cb->skb).portid, cb->nlh->nlmsg_seq,
-			  &ivshm_nl_family, NLM_F_MULTI, IVSHM_CMD_PORT_GET);
 	if (!hdr)
 		return -EMSGSIZE;
-	genl_dump_check_consistent(cb, hdr);
-	err = port_fill(skb, port);
-	if (err) {
-		genlmsg_cancel(skb, hdr);
-		return err;
-	}
-	genlmsg_end(skb, hdr);
-	return 0;
+	return ivshm_nl_dump_end(skb, hdr, port_fill(skb, port));
 }
 
 /* cb->args[0]: ports of the namespace that have been shown */

@@ -112,11 +112,11 @@ void ivshm_nl_region_event(const struct ivshm_region *region,
  * Requests
  */
 
-static int region_here(struct genl_info *info)
+int ivshm_nl_region_here(struct genl_info *info)
 {
 	if (net_eq(genl_info_net(info), &init_net))
 		return 0;
-	GENL_SET_ERR_MSG(info, "regions are the host's: ask in its initial namespace");
+	GENL_SET_ERR_MSG(info, "regions and peers are the host's: ask in its initial namespace");
 	return -EPERM;
 }
 
@@ -124,7 +124,7 @@ static int region_here(struct genl_info *info)
 static int region_permitted(struct sk_buff *skb, struct genl_info *info)
 {
 	if (netlink_capable(skb, CAP_SYS_ADMIN))
-		return region_here(info);
+		return ivshm_nl_region_here(info);
 	GENL_SET_ERR_MSG(info, "regions need CAP_SYS_ADMIN in the initial user namespace");
 	return -EPERM;
 }
@@ -258,47 +258,28 @@ int ivshm_nl_region_get(struct sk_buff *skb, struct genl_info *info)
 	void *hdr;
 	int err;
 
-	err = region_here(info) ?:
+	err = ivshm_nl_region_here(info) ?:
 	      region_parse(info, tb, IVSHM_A_REGION_NAME, get_policy);
 	if (err)
 		return err;
-	reply = genlmsg_new(region_msg_size(), GFP_KERNEL);
-	hdr = reply ? genlmsg_put_reply(reply, info, &ivshm_nl_family, 0,
-					info->genlhdr->cmd) : NULL;
-	if (!hdr) {
-		nlmsg_free(reply);
-		GENL_SET_ERR_MSG(info, "not enough memory for the reply");
+	reply = ivshm_nl_reply_new(info, region_msg_size(), &hdr);
+	if (!reply)
 		return -ENOMEM;
-	}
 	mutex_lock(&ivshm_region_mutex);
 	region = region_get(info, tb);
 	err = region ? region_fill(reply, region, IVSHM_REGION_READY) : -ENOENT;
 	mutex_unlock(&ivshm_region_mutex);
-	if (err) {
-		nlmsg_free(reply);
-		return err;
-	}
-	genlmsg_end(reply, hdr);
-	return genlmsg_reply(reply, info);
+	return ivshm_nl_reply_send(info, reply, hdr, err);
 }
 
 static int region_dump_one(struct sk_buff *skb, struct netlink_callback *cb,
 			   const struct ivshm_region *region)
 {
-	void *hdr;
-	int err;
+	void *hdr = ivshm_nl_dump_put(skb, cb, IVSHM_CMD_REGION_GET);
 
-	hdr = genlmsg_put(skb, NETLINK_CB(cb->skb).portid, cb->nlh->nlmsg_seq,
-			  &ivshm_nl_family, NLM_F_MULTI, IVSHM_CMD_REGION_GET);
 	if (!hdr)
 		return -EMSGSIZE;
-	genl_dump_check_consistent(cb, hdr);
-	err = region_fill(skb, region, IVSHM_REGION_READY);
-	if (err)
-		genlmsg_cancel(skb, hdr);
-	else
-		genlmsg_end(skb, hdr);
-	return err;
+	return ivshm_nl_dump_end(skb, hdr, region_fill(skb, region, IVSHM_REGION_READY));
 }
 
 /* cb->args[0]: regions that have been shown; others are added behind them */

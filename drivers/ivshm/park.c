@@ -126,11 +126,13 @@ static void ivshm_park_empty(struct ivshm_qp *qp, struct ivshm_park *park,
 	list_splice_tail_init(&park->frames, frames);
 }
 
-/* Whether a frame for the MAC address of @f is among those waiting. */
+/* Whether a frame for the MAC address of @f, or for whomever, is among those waiting. */
 static bool ivshm_park_has(const struct ivshm_park *park, const struct ivshm_frame *f)
 {
 	const struct ivshm_frame *other;
 
+	if (f->by_ip)
+		return !list_empty(&park->frames);
 	list_for_each_entry(other, &park->frames, list)
 		if (ether_addr_equal_unaligned(other->copy, f->copy))
 			return true;

@@ -46,6 +46,8 @@ enum ivshm_port_kind {
  * @pid:	process that owns the first queue pair
  * @member:	membership in a coupling, NULL if none; written by coupling.c
  *		under ivshm_mutex, read under RCU
+ * @look_ip:	@member's coupling decides by IP addresses, so workers are to copy
+ *		that much of each frame; a hint.  Written as @member
  * @qps:	queue pairs that serve it, ivshm_qp.port_list, by their id.
  *		Written under ivshm_mutex, read under RCU
  * @nr_qps:	in @qps
@@ -72,6 +74,7 @@ struct ivshm_port {
 	u64 features;
 	u32 pid;
 	struct ivshm_member __rcu *member;
+	bool look_ip;
 	struct list_head qps;
 	u32 nr_qps;
 	struct ivshm_stats __percpu *stats;

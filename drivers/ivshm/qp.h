@@ -4,6 +4,8 @@
 #define _IVSHM_QP_H
 
 #include <linux/file.h>
+#include <linux/if_ether.h>
+#include <linux/ipv6.h>
 #include <linux/kref.h>
 #include <linux/list.h>
 #include <linux/mutex.h>
@@ -74,6 +76,8 @@ enum {
  * what the detector decides by.  No byte of the payload is among them.
  */
 #define IVSHM_FRAME_COPY	(ETH_HLEN + 4)
+/* The same where it decides by IP addresses. */
+#define IVSHM_FRAME_COPY_IP	(ETH_HLEN + sizeof(struct ipv6hdr))
 
 /**
  * struct ivshm_way - how a worker's frames go to one member of its coupling
@@ -134,6 +138,9 @@ enum ivshm_frame_want {
  * @nr_segs:	segments in @seg
  * @copy_len:	bytes in @copy
  * @plain:	@hdr describes the frame; else it goes by the uplink only
+ * @by_ip:	decided by IP addresses
+ * @routed:	@copy and @buf have other MAC addresses than the guest gave it:
+ * @macs:	those
  * @flushed:	frames parked for the same address were let out before it
  * @hashed:	@hash is there
  * @held:	it waits, or waited, for what went another way before it
@@ -171,6 +178,9 @@ struct ivshm_frame {
 	bool hashed;
 	bool held;
 	u8 index;
+	bool by_ip;
+	bool routed;
+	u8 macs[2 * ETH_ALEN];
 	u32 len;
 	u32 gso_len;
 	u32 hash;
@@ -182,7 +192,7 @@ struct ivshm_frame {
 	netdev_features_t features;
 	struct virtio_net_hdr raw;
 	struct virtio_net_hdr hdr;
-	u8 copy[IVSHM_FRAME_COPY];
+	u8 copy[IVSHM_FRAME_COPY_IP];
 	struct ivshm_buf *buf;
 	struct list_head bufs;
 	struct ivshm_port *dst;
@@ -304,6 +314,8 @@ struct ivshm_pull;
  * @rx_stalled:	a frame waited in vain and none was delivered since; then
  *		nothing waits any more.  A hint, written without a lock
  * @rx_want:	our own worker waits for receive buffers
+ * @rx_gpa:	guest-physical address of the receive ring, U64_MAX if unknown;
+ *		to be shown.  Written with the worker paused
  * @tx_uplink:	frames in the worker's hands may go to the uplink
  * @tap_seq:	odd while frames are being taken from the tap; for:
  * @tap_in:	frames taken from the tap since the file was opened, and
@@ -379,6 +391,7 @@ struct ivshm_qp {
 	bool rx_kick_on;
 	bool rx_stalled;
 	bool rx_want;
+	u64 rx_gpa;
 	bool tx_uplink;
 	seqcount_t tap_seq;
 	u64 tap_in;

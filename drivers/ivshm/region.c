@@ -15,6 +15,7 @@
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 
+#include "msgq.h"
 #include "netlink.h"
 #include "region.h"
 
@@ -206,7 +207,7 @@ static int region_check_quota(const struct ivshm_region_config *cfg,
  */
 
 /* A name that is the same as a file's name, and that udev does not change. */
-static bool region_name_valid(const char *name)
+bool ivshm_region_name_valid(const char *name)
 {
 	const char *c;
 
@@ -239,7 +240,7 @@ static int region_check_owner(const struct ivshm_region_config *cfg,
 static int region_check(const struct ivshm_region_config *cfg,
 			struct netlink_ext_ack *extack)
 {
-	if (!region_name_valid(cfg->name))
+	if (!ivshm_region_name_valid(cfg->name))
 		region_refuse(cfg, extack, IVSHM_A_REGION_NAME,
 			      "name of a region must be 1 to 31 letters, digits and +-.:=@_, the first a letter or a digit");
 	else if (cfg->page_size != PAGE_SIZE && cfg->page_size != PMD_SIZE)
@@ -300,22 +301,24 @@ static void region_empty(struct ivshm_region *region)
 	if (!region->slot)
 		return;
 	for (i = 0; i < region->nr; i++) {
-		page = region->slot[i];
+		while (IS_ERR(page = ivshm_region_lock_slot(region, i)))
+			wait_event(region->exchanged, !ivshm_region_slot_is_held(region, i));
 		if (!page)
 			continue;
-		/* A fault that found it has mapped it once we have the lock. */
-		lock_page(page);
+		/* A fault that found it has mapped it now that we have the lock. */
 		WRITE_ONCE(region->slot[i], NULL);
 		unlock_page(page);
+		put_page(page);
+		/* That of the slot. */
 		put_page(page);
 		cond_resched();
 	}
 }
 
-struct page *ivshm_region_lock_page(const struct ivshm_region *region,
-				    pgoff_t pgoff)
+/* The first page of a slot, with a reference, NULL or ERR_PTR(-EAGAIN). */
+static struct page *region_get_slot(const struct ivshm_region *region,
+				    unsigned long i)
 {
-	unsigned long i = pgoff >> region->order;
 	struct page *page;
 
 	if (i >= region->nr)
@@ -329,20 +332,55 @@ struct page *ivshm_region_lock_page(const struct ivshm_region *region,
 		page = READ_ONCE(region->slot[i]);
 		if (!page)
 			return NULL;
+		if (page != ivshm_slot_page(page))
+			return ERR_PTR(-EAGAIN);
 		if (!get_page_unless_zero(page)) {
 			cpu_relax();
 			continue;
 		}
-		if (page != READ_ONCE(region->slot[i])) {
-			put_page(page);
-			continue;
-		}
+		if (likely(page == READ_ONCE(region->slot[i])))
+			return page;
+		put_page(page);
+	}
+}
+
+static struct page *region_nth_page(const struct ivshm_region *region,
+				    struct page *page, pgoff_t pgoff)
+{
+	if (IS_ERR_OR_NULL(page))
+		return page;
+	return nth_page(page, pgoff & ((1UL << region->order) - 1));
+}
+
+struct page *ivshm_region_lock_slot(const struct ivshm_region *region,
+				    unsigned long i)
+{
+	struct page *page;
+
+	for (;;) {
+		page = region_get_slot(region, i);
+		if (IS_ERR_OR_NULL(page))
+			return page;
 		lock_page(page);
 		if (likely(page == READ_ONCE(region->slot[i])))
-			return nth_page(page, pgoff & ((1UL << region->order) - 1));
+			return page;
 		unlock_page(page);
 		put_page(page);
 	}
+}
+
+struct page *ivshm_region_lock_page(const struct ivshm_region *region,
+				    pgoff_t pgoff)
+{
+	return region_nth_page(region, ivshm_region_lock_slot(region, pgoff >> region->order),
+			       pgoff);
+}
+
+struct page *ivshm_region_get_page(const struct ivshm_region *region,
+				   pgoff_t pgoff)
+{
+	return region_nth_page(region, region_get_slot(region, pgoff >> region->order),
+			       pgoff);
 }
 
 /*
@@ -397,6 +435,9 @@ static struct ivshm_region *region_alloc(const struct ivshm_region_config *cfg,
 	region->mode = cfg->mode;
 	region->uid = make_kuid(&init_user_ns, cfg->uid);
 	region->gid = make_kgid(&init_user_ns, cfg->gid);
+	init_waitqueue_head(&region->exchanged);
+	region->claims = RB_ROOT_CACHED;
+	spin_lock_init(&region->claims_lock);
 	xa_init_flags(&region->peers, XA_FLAGS_ALLOC);
 	ivshm_region_chrdev_prepare(region);
 	return region;
@@ -507,6 +548,7 @@ static void region_unlink(struct ivshm_region *region)
 	lockdep_assert_held(&ivshm_region_mutex);
 
 	WRITE_ONCE(region->ready, false);
+	ivshm_msgq_region_gone(region);
 	list_del(&region->list);
 	ivshm_region_chrdev_del(region);
 	ivshm_nl_region_event(region, IVSHM_REGION_READY, IVSHM_REGION_GONE);

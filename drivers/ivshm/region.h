@@ -15,8 +15,10 @@
  * - A slot owns one reference to its page, or the head of a compound one.  It
  *   changes only under the page's lock, and a fault keeps that lock until the
  *   page is mapped: whoever changes a slot and unmaps afterwards has them all.
+ *   A slot that is held (region_exchange.c) is its holder's: a fault comes back.
  * - Open files are peers (region_chrdev.c) that ring each other (region_ioctl.c).
- *   Pages go under a program's own memory by region_dma.c.
+ *   Pages go under a program's own memory by region_dma.c.  One of the files may
+ *   have the region's message queue (msgq.h).
  * - Pages are ordinary and not movable.  Their mapping stays NULL: to the core
  *   they are a driver's, never the page cache's.
  */
@@ -31,12 +33,16 @@
 #include <linux/list.h>
 #include <linux/mm_types.h>
 #include <linux/mutex.h>
+#include <linux/rbtree.h>
+#include <linux/spinlock.h>
 #include <linux/types.h>
 #include <linux/uidgid.h>
+#include <linux/wait.h>
 #include <linux/xarray.h>
 
 struct dma_buf;
 struct eventfd_ctx;
+struct ivshm_msgq;
 struct netlink_ext_ack;
 struct nlattr;
 struct page;
@@ -70,11 +76,13 @@ struct ivshm_region_config {
  * @region:	which it uses
  * @peer:	its number
  * @vector:	what they signal, or NULL; under the lock of @region->peers
+ * @msgq:	the region's message queue if this file has it, NULL before; set once
  */
 struct ivshm_region_file {
 	struct ivshm_region *region;
 	u32 peer;
 	struct eventfd_ctx *vector[IVSHM_VECTORS];
+	struct ivshm_msgq *msgq;
 };
 
 /**
@@ -95,7 +103,10 @@ struct ivshm_region_file {
  * @users:	open files; under ivshm_region_mutex
  * @inode:	whose address space they use, NULL without users; under
  *		ivshm_region_mutex
- * @slot:	pages
+ * @slot:	pages; one that is held, as ivshm_slot_held() makes it
+ * @exchanged:	where faults wait for slots that are held
+ * @claims:	what ranges are used for, under @claims_lock
+ * @claims_lock: taken in no interrupt
  * @peers:	struct ivshm_region_file, by number; its lock is taken in no
  *		interrupt and lets nobody sleep
  */
@@ -116,8 +127,31 @@ struct ivshm_region {
 	unsigned int users;
 	struct inode *inode;
 	struct page **slot;
+	wait_queue_head_t exchanged;
+	struct rb_root_cached claims;
+	spinlock_t claims_lock;		/* claims */
 	struct xarray peers;
 };
+
+/* The value of a slot with that page, held. */
+static inline struct page *ivshm_slot_held(struct page *page)
+{
+	return (struct page *)((unsigned long)page | 1);
+}
+
+/* The page of a slot's value, held or not. */
+static inline struct page *ivshm_slot_page(struct page *value)
+{
+	return (struct page *)((unsigned long)value & ~1UL);
+}
+
+static inline bool ivshm_region_slot_is_held(const struct ivshm_region *region,
+					     unsigned long i)
+{
+	struct page *value = READ_ONCE(region->slot[i]);
+
+	return value != ivshm_slot_page(value);
+}
 
 /* Regions and their users. Neither inside mmap_lock nor around it. */
 extern struct mutex ivshm_region_mutex;
@@ -162,6 +196,9 @@ int ivshm_region_set(struct ivshm_region *region,
  * Return: 0, -ENOENT, or -EBUSY if it is in use and @force is not set.
  */
 int ivshm_region_del(const char *name, bool force);
+
+/* Whether a region can have that name. */
+bool ivshm_region_name_valid(const char *name);
 
 /* The complete region of that name, or NULL. Under ivshm_region_mutex. */
 struct ivshm_region *ivshm_region_find(const char *name);
@@ -230,16 +267,27 @@ static inline bool ivshm_region_alive(const struct ivshm_region *region)
  *
  * While the page is locked its slot does not change.  Sleeps.
  *
- * Return: the page, locked and with a reference, or NULL if there is none.
+ * Return: the page, locked and with a reference, NULL if there is none, or
+ * ERR_PTR(-EAGAIN) while the slot is held.
  */
 struct page *ivshm_region_lock_page(const struct ivshm_region *region,
 				    pgoff_t pgoff);
+/*
+ * Likewise, not locked: while it has this reference the page is moved nowhere.
+ * Does not sleep.
+ */
+struct page *ivshm_region_get_page(const struct ivshm_region *region,
+				   pgoff_t pgoff);
+/* The first page of the slot @i, as ivshm_region_lock_page(). */
+struct page *ivshm_region_lock_slot(const struct ivshm_region *region,
+				    unsigned long i);
 
 /*
- * What a fault handler answers that has found @page, locked and with a reference,
- * or none.
+ * What a fault handler answers to whom ivshm_region_lock_page() of @region said
+ * @page.  If the slot is held it waits for a moment.
  */
-vm_fault_t ivshm_region_fault_end(struct vm_fault *vmf, struct page *page);
+vm_fault_t ivshm_region_fault_end(struct vm_fault *vmf,
+				  struct ivshm_region *region, struct page *page);
 
 int ivshm_region_init(void);
 void ivshm_region_exit(void);
@@ -290,6 +338,13 @@ void ivshm_region_chrdev_del(struct ivshm_region *region);
 void ivshm_region_chrdev_prepare(struct ivshm_region *region);
 int ivshm_region_chrdev_init(void);
 void ivshm_region_chrdev_exit(void);
+/*
+ * Get a structure of @size bytes that begins with its size from the caller, who
+ * knows it shorter or longer, the unknown rest being zero.  At least the first
+ * @least bytes must be there.
+ */
+int ivshm_region_get_arg(void *arg, size_t size, size_t least,
+			 const void __user *argp);
 long ivshm_region_ioctl(struct file *file, unsigned int cmd, unsigned long arg);
 extern const struct file_operations ivshm_region_fops;
 /* Ends a region whose last reference went. */

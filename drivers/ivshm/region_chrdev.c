@@ -7,6 +7,7 @@
 #include <linux/pagemap.h>
 #include <linux/slab.h>
 
+#include "msgq.h"
 #include "region.h"
 
 /* Most peers of a region. */
@@ -18,10 +19,34 @@ static dev_t region_devt;
  * Mappings
  */
 
-vm_fault_t ivshm_region_fault_end(struct vm_fault *vmf, struct page *page)
+/* Of slots that are held it can be a while until all are free again. */
+#define FAULT_WAIT	max(HZ / 100, 1)
+
+/*
+ * The slot is held.  Whoever holds it waits neither for mmap_lock nor for anybody
+ * who may have it, and is about to wake us; then the core tries again.
+ */
+static vm_fault_t region_fault_wait(struct vm_fault *vmf,
+				    struct ivshm_region *region)
+{
+	DEFINE_WAIT(wait);
+
+	if (vmf->flags & FAULT_FLAG_RETRY_NOWAIT)
+		return VM_FAULT_RETRY;
+	prepare_to_wait(&region->exchanged, &wait, TASK_KILLABLE);
+	if (ivshm_region_slot_is_held(region, vmf->pgoff >> region->order))
+		schedule_timeout(FAULT_WAIT);
+	finish_wait(&region->exchanged, &wait);
+	return VM_FAULT_NOPAGE;
+}
+
+vm_fault_t ivshm_region_fault_end(struct vm_fault *vmf,
+				  struct ivshm_region *region, struct page *page)
 {
 	if (!page)
 		return VM_FAULT_SIGBUS;
+	if (IS_ERR(page))
+		return region_fault_wait(vmf, region);
 	/* The core would look for other mappings by page->mapping. */
 	if (unlikely(PageHWPoison(page))) {
 		unlock_page(page);
@@ -34,9 +59,10 @@ vm_fault_t ivshm_region_fault_end(struct vm_fault *vmf, struct page *page)
 
 static vm_fault_t region_fault(struct vm_fault *vmf)
 {
-	const struct ivshm_region *region = vmf->vma->vm_private_data;
+	struct ivshm_region *region = vmf->vma->vm_private_data;
 
-	return ivshm_region_fault_end(vmf, ivshm_region_lock_page(region, vmf->pgoff));
+	return ivshm_region_fault_end(vmf, region,
+				      ivshm_region_lock_page(region, vmf->pgoff));
 }
 
 static const struct vm_operations_struct region_vm_ops = {
@@ -135,7 +161,10 @@ static int region_open(struct inode *inode, struct file *file)
 
 static int region_release(struct inode *inode, struct file *file)
 {
-	ivshm_region_file_free(file->private_data);
+	struct ivshm_region_file *rf = file->private_data;
+
+	ivshm_msgq_file_end(rf);
+	ivshm_region_file_free(rf);
 	return 0;
 }
 
@@ -154,6 +183,7 @@ const struct file_operations ivshm_region_fops = {
 	/* Large pages are mapped as such where addresses and offsets match. */
 	.get_unmapped_area = thp_get_unmapped_area,
 	.llseek = region_llseek,
+	.poll = ivshm_msgq_poll,
 	.unlocked_ioctl = ivshm_region_ioctl,
 	.compat_ioctl = compat_ptr_ioctl,
 	/* There is nothing that memory would have to be written back to. */

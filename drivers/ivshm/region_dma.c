@@ -20,6 +20,7 @@
 #include <linux/userfaultfd_k.h>
 
 #include "region.h"
+#include "region_exchange.h"
 
 /* Pages that are looked at in one go. */
 #define CHECK_BATCH	32
@@ -27,6 +28,7 @@
 /**
  * struct region_dma - a range that was replaced; a file's private data
  * @region:	whose pages it shows, which it uses; NULL after UNMAP_DMA
+ * @claim:	of the range of @region
  * @own:	@nr pages that it shows otherwise
  * @pgoff:	offset of its first page in the region, 0 for @own
  * @nr:		number of pages
@@ -35,6 +37,7 @@
  */
 struct region_dma {
 	struct ivshm_region *region;
+	struct ivshm_claim claim;
 	struct page **own;
 	pgoff_t pgoff;
 	unsigned long nr;
@@ -54,12 +57,14 @@ static void dma_free(struct region_dma *dma)
 	}
 	kvfree(dma->from);
 	kvfree(dma->own);
-	if (dma->region)
+	if (dma->region) {
+		ivshm_region_unclaim(dma->region, &dma->claim);
 		ivshm_region_unuse(dma->region);
+	}
 	kfree(dma);
 }
 
-/* The page at an offset of the file, locked and with a reference, or NULL. */
+/* The page at an offset of the file, as ivshm_region_lock_page(). */
 static struct page *dma_lock_page(struct region_dma *dma, pgoff_t pgoff)
 {
 	struct page *page;
@@ -101,9 +106,9 @@ static vm_fault_t dma_fault(struct vm_fault *vmf)
 	struct page *page;
 
 	page = dma_lock_page(dma, vmf->pgoff);
-	if (page)
+	if (!IS_ERR_OR_NULL(page))
 		dma_fetch(dma, page, vmf->pgoff);
-	return ivshm_region_fault_end(vmf, page);
+	return ivshm_region_fault_end(vmf, dma->region, page);
 }
 
 static const struct vm_operations_struct dma_vm_ops = {
@@ -266,8 +271,8 @@ static void dma_sweep(struct region_dma *dma)
 
 	for (pgoff = dma->pgoff; pgoff < dma->pgoff + dma->nr; pgoff++) {
 		page = dma_lock_page(dma, pgoff);
-		/* The region was deleted. */
-		if (!page)
+		/* The region was deleted. Nobody holds slots of a claimed range. */
+		if (IS_ERR_OR_NULL(page))
 			break;
 		dma_fetch(dma, page, pgoff);
 		unlock_page(page);
@@ -326,6 +331,12 @@ int ivshm_region_map_dma(struct ivshm_region *region,
 	err = ivshm_region_use(region);
 	if (err)
 		goto free;
+	err = ivshm_region_claim(region, &dma->claim, IVSHM_CLAIM_DMA, dma->pgoff,
+				 dma->nr);
+	if (err) {
+		ivshm_region_unuse(region);
+		goto free;
+	}
 	dma->region = region;
 	/* Pages that are copied must not be ones that others are copied to. */
 	err = dma_check_range(arg->addr, arg->len, region, keep ? DMA_ANY : DMA_OTHER) ?:

@@ -13,6 +13,7 @@
 #include <linux/vmalloc.h>
 
 #include "region.h"
+#include "region_exchange.h"
 
 /* Most bytes of one: a device's list of its pages is as long. */
 #define REGION_DMABUF_MAX	SZ_1G
@@ -20,6 +21,8 @@
 /**
  * struct region_dmabuf - pages of a region that a dma-buf stands for
  * @file:	of the region, for mappings; a user of the region
+ * @region:	where @claim is, NULL without
+ * @claim:	of the part
  * @pgoff:	where the part begins, in units of PAGE_SIZE
  * @nr:		pages
  * @page:	with a reference each: they stay whatever becomes of the region
@@ -28,6 +31,8 @@
  */
 struct region_dmabuf {
 	struct file *file;
+	struct ivshm_region *region;
+	struct ivshm_claim claim;
 	pgoff_t pgoff;
 	unsigned long nr;
 	struct page **page;
@@ -187,6 +192,8 @@ static void region_dmabuf_free(struct region_dmabuf *rd)
 		put_page(rd->page[i]);
 		cond_resched();
 	}
+	if (rd->region)
+		ivshm_region_unclaim(rd->region, &rd->claim);
 	if (rd->file)
 		fput(rd->file);
 	kvfree(rd->page);
@@ -219,9 +226,9 @@ static int region_dmabuf_fill(struct region_dmabuf *rd, const struct ivshm_regio
 
 	while (rd->nr < nr) {
 		page = ivshm_region_lock_page(region, rd->pgoff + rd->nr);
-		/* It was deleted meanwhile. */
-		if (!page)
-			return -ENODEV;
+		/* It was deleted meanwhile. Nobody holds slots of a claimed range. */
+		if (IS_ERR_OR_NULL(page))
+			return page ? -EBUSY : -ENODEV;
 		unlock_page(page);
 		rd->page[rd->nr++] = page;
 		if (fatal_signal_pending(current))
@@ -260,6 +267,11 @@ struct dma_buf *ivshm_region_dmabuf(struct ivshm_region *region,
 		goto free;
 	}
 	rd->file = file;
+	err = ivshm_region_claim(region, &rd->claim, IVSHM_CLAIM_DMA, rd->pgoff,
+				 arg->len >> PAGE_SHIFT);
+	if (err)
+		goto free;
+	rd->region = region;
 	err = region_dmabuf_fill(rd, region, arg->len >> PAGE_SHIFT);
 	if (err)
 		goto free;

@@ -8,15 +8,11 @@
 #include <linux/nospec.h>
 #include <linux/uaccess.h>
 
+#include "msgq.h"
 #include "region.h"
 
-/*
- * Get a structure of @size bytes that begins with its size from the caller, who
- * knows it shorter or longer, the unknown rest being zero.  At least the first
- * @least bytes must be there.
- */
-static int region_get_arg(void *arg, size_t size, size_t least,
-			  const void __user *argp)
+int ivshm_region_get_arg(void *arg, size_t size, size_t least,
+			 const void __user *argp)
 {
 	u32 argsz;
 	int err;
@@ -40,7 +36,7 @@ static long region_info(const struct ivshm_region_file *rf, void __user *argp)
 	u32 argsz;
 	int err;
 
-	err = region_get_arg(&info, sizeof(info), 16, argp);
+	err = ivshm_region_get_arg(&info, sizeof(info), 16, argp);
 	if (err)
 		return err;
 	if (info.flags)
@@ -65,7 +61,7 @@ static long region_export(struct file *file, void __user *argp)
 	struct file *exported;
 	int err, fd, mode;
 
-	err = region_get_arg(&arg, sizeof(arg), sizeof(arg), argp);
+	err = ivshm_region_get_arg(&arg, sizeof(arg), sizeof(arg), argp);
 	if (err)
 		return err;
 	mode = arg.flags & O_ACCMODE;
@@ -94,7 +90,7 @@ static long region_bind(struct ivshm_region_file *rf, void __user *argp)
 	struct ivshm_region_bind arg;
 	int err;
 
-	err = region_get_arg(&arg, sizeof(arg), sizeof(arg), argp);
+	err = ivshm_region_get_arg(&arg, sizeof(arg), sizeof(arg), argp);
 	if (err)
 		return err;
 	if (arg.flags || arg.vector >= IVSHM_VECTORS || arg.fd < -1)
@@ -117,9 +113,10 @@ static long region_ring(struct file *file, void __user *argp)
 {
 	struct ivshm_region_file *rf = file->private_data, *peer;
 	struct ivshm_region_ring arg;
+	struct ivshm_msgq *q;
 	int err;
 
-	err = region_get_arg(&arg, sizeof(arg), sizeof(arg), argp);
+	err = ivshm_region_get_arg(&arg, sizeof(arg), sizeof(arg), argp);
 	if (err)
 		return err;
 	if (!(file->f_mode & FMODE_WRITE))
@@ -127,6 +124,10 @@ static long region_ring(struct file *file, void __user *argp)
 	if (arg.flags || arg.vector >= IVSHM_VECTORS)
 		return -EINVAL;
 	arg.vector = array_index_nospec(arg.vector, IVSHM_VECTORS);
+	/* Pairs with the release in msgq_attach(). */
+	q = smp_load_acquire(&rf->msgq);
+	if (q)
+		ivshm_msgq_came(q);
 
 	xa_lock(&rf->region->peers);
 	peer = xa_load(&rf->region->peers, arg.peer);
@@ -146,7 +147,7 @@ static long region_map_dma(struct file *file, void __user *argp)
 	struct ivshm_region_map_dma arg;
 	int err;
 
-	err = region_get_arg(&arg, sizeof(arg), sizeof(arg), argp);
+	err = ivshm_region_get_arg(&arg, sizeof(arg), sizeof(arg), argp);
 	if (err)
 		return err;
 	if ((file->f_mode & (FMODE_READ | FMODE_WRITE)) != (FMODE_READ | FMODE_WRITE))
@@ -166,7 +167,7 @@ static long region_unmap_dma(struct file *file, void __user *argp)
 	struct ivshm_region_unmap_dma arg;
 	int err;
 
-	err = region_get_arg(&arg, sizeof(arg), sizeof(arg), argp);
+	err = ivshm_region_get_arg(&arg, sizeof(arg), sizeof(arg), argp);
 	if (err)
 		return err;
 	if (arg.flags)
@@ -184,7 +185,7 @@ static long region_export_dmabuf(struct file *file, void __user *argp)
 	struct ivshm_region_export_dmabuf arg;
 	int err, mode;
 
-	err = region_get_arg(&arg, sizeof(arg), sizeof(arg), argp);
+	err = ivshm_region_get_arg(&arg, sizeof(arg), sizeof(arg), argp);
 	if (err)
 		return err;
 	mode = arg.flags & O_ACCMODE;
@@ -220,6 +221,6 @@ long ivshm_region_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 			return -ENOTTY;
 		return region_export_dmabuf(file, argp);
 	default:
-		return -ENOTTY;
+		return ivshm_msgq_ioctl(file, cmd, argp);
 	}
 }

@@ -2,7 +2,6 @@
 /* KUnit tests of regions. */
 #include <kunit/test.h>
 #include <linux/mm.h>
-#include <linux/module.h>
 #include <linux/netlink.h>
 #include <linux/numa.h>
 #include <linux/pagemap.h>
@@ -10,28 +9,19 @@
 
 #include "region.h"
 #include "region_test.h"
+#include "test_live.h"
 
 #define RT_NAME		"kunit-region"
 #define RT_PAGES	8
 
-/* Some kernels run the tests of a module before it is initialised. */
-static bool rt_is_live(void)
-{
-#ifdef MODULE
-	return THIS_MODULE->state == MODULE_STATE_LIVE;
-#else
-	return true;
-#endif
-}
-
 int ivshm_region_test_begin(struct kunit_suite *suite)
 {
-	return rt_is_live() ? 0 : ivshm_region_init();
+	return ivshm_kunit_live() ? 0 : ivshm_region_init();
 }
 
 void ivshm_region_test_end(struct kunit_suite *suite)
 {
-	if (!rt_is_live())
+	if (!ivshm_kunit_live())
 		ivshm_region_exit();
 }
 

@@ -6,6 +6,7 @@
 #include <linux/percpu.h>
 #include <linux/ivshm_netlink.h>
 
+struct ivshm_port;
 struct sk_buff;
 
 /**
@@ -37,6 +38,11 @@ u64 ivshm_stats_read(struct ivshm_stats __percpu *stats,
 /* Put all counters as one nest @attrtype. Returns 0 or -EMSGSIZE. */
 int ivshm_stats_put(struct sk_buff *skb, int attrtype,
 		    struct ivshm_stats __percpu *stats);
+/*
+ * What went direct counts at the interface of a port as if it had not: @sent by
+ * its guest, or else to it.  Under RCU, any process context.
+ */
+void ivshm_stats_dev(const struct ivshm_port *port, bool sent, u32 frames, u64 bytes);
 /* Bytes that ivshm_stats_put() needs at most. */
 size_t ivshm_stats_size(void);
 

@@ -7,6 +7,7 @@
 #include <linux/sched/stat.h>
 #include <linux/slab.h>
 
+#include "port.h"
 #include "qp.h"
 #include "trace.h"
 #include "tx.h"
@@ -57,26 +58,38 @@ void ivshm_tx_complete(struct ivshm_qp *qp)
 		ivshm_qp_interrupt(qp, IVSHM_VQ_TX);
 }
 
+/* How much of a frame the detector wants to see. */
+static u32 ivshm_tx_copy_len(const struct ivshm_qp *qp)
+{
+	const struct ivshm_port *port = READ_ONCE(qp->port);
+
+	return unlikely(port && READ_ONCE(port->look_ip)) ? IVSHM_FRAME_COPY_IP :
+							    IVSHM_FRAME_COPY;
+}
+
 /* Read and check the headers of a chain with segments @seg. Read section. */
 static int ivshm_tx_headers(struct ivshm_qp *qp, struct ivshm_frame *f,
 			    const struct ivshm_vring_seg *seg, u32 nr)
 {
+	u32 at, copy = ivshm_tx_copy_len(qp);
 	bool le = qp->vq[IVSHM_VQ_TX].ring.le;
 	struct ivshm_gmem_span span;
-	u32 at;
 	u8 doff;
 	int err;
 
-	if (nr == 1 && f->len >= IVSHM_FRAME_COPY &&
+	if (nr == 1 && f->len >= copy &&
 	    ivshm_gmem_peek(qp->gm, seg->addr, seg->len, false, &span) &&
 	    span.len == seg->len) {
 		f->page = span.addr;
 		f->page_gen = ivshm_gmem_generation(qp->gm);
-		f->copy_len = IVSHM_FRAME_COPY;
+		f->copy_len = copy;
 		memcpy(&f->raw, f->page, sizeof(f->raw));
-		memcpy(f->copy, f->page + qp->hdr_len, IVSHM_FRAME_COPY);
+		if (likely(copy == IVSHM_FRAME_COPY))
+			memcpy(f->copy, f->page + qp->hdr_len, IVSHM_FRAME_COPY);
+		else
+			memcpy(f->copy, f->page + qp->hdr_len, IVSHM_FRAME_COPY_IP);
 	} else {
-		f->copy_len = min_t(u32, f->len, IVSHM_FRAME_COPY);
+		f->copy_len = min_t(u32, f->len, copy);
 		err = ivshm_segs_read(qp->gm, seg, nr, 0, &f->raw, sizeof(f->raw));
 		if (!err)
 			err = ivshm_segs_read(qp->gm, seg, nr, qp->hdr_len, f->copy,
@@ -103,6 +116,8 @@ static void ivshm_tx_reset(struct ivshm_frame *f, const struct ivshm_vring_chain
 	f->flushed = false;
 	f->hashed = false;
 	f->held = false;
+	f->by_ip = false;
+	f->routed = false;
 	f->page = NULL;
 	f->len = chain->out_len > hdr_len ? chain->out_len - hdr_len : 0;
 	f->deadline = 0;
@@ -159,7 +174,7 @@ static int ivshm_tx_fetch_long(struct ivshm_qp *qp, struct list_head *frames)
 			ivshm_qp_ring_error(qp, IVSHM_VQ_TX);
 		goto drop;
 	}
-	f->copy_len = min_t(u32, f->len, IVSHM_FRAME_COPY);
+	f->copy_len = min_t(u32, f->len, ivshm_tx_copy_len(qp));
 	memcpy(f->copy, f->buf->data, f->copy_len);
 	at = ivshm_vnet_check(f, ring->le);
 	if (at)

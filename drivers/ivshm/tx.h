@@ -76,6 +76,8 @@ int ivshm_segs_copy(struct ivshm_qp *qp, const struct ivshm_vring_seg *seg,
  * bytes).  The worker's own guest; may sleep. 0, -EFAULT, -EINTR or -ESRCH.
  */
 int ivshm_frame_read(struct ivshm_qp *qp, const struct ivshm_frame *f, u8 *to);
+/* The same of its first @len bytes; it has that many. */
+int ivshm_frame_head(struct ivshm_qp *qp, const struct ivshm_frame *f, u8 *to, u32 len);
 /* Put the frame into a kernel buffer of its own. May sleep. As above or -ENOMEM. */
 int ivshm_frame_linearise(struct ivshm_qp *qp, struct ivshm_frame *f);
 /*

@@ -25,12 +25,36 @@ static void ivshm_tx_announce(struct ivshm_qp *qp)
 		WRITE_ONCE(qp->tx_uplink, false);
 }
 
+static void ivshm_tx_set_macs(struct ivshm_frame *f, const u8 *macs)
+{
+	memcpy(f->copy, macs, sizeof(f->macs));
+	if (f->buf)
+		memcpy(f->buf->data, macs, sizeof(f->macs));
+}
+
+/* The frame was for a gateway: it comes from there, and goes to @lladdr. */
+static void ivshm_tx_route(struct ivshm_frame *f, const u8 *lladdr)
+{
+	u8 macs[sizeof(f->macs)];
+
+	memcpy(f->macs, f->copy, sizeof(f->macs));
+	memcpy(macs, lladdr, ETH_ALEN);
+	memcpy(macs + ETH_ALEN, f->macs, ETH_ALEN);
+	ivshm_tx_set_macs(f, macs);
+	f->routed = true;
+}
+
 /* Whose frames are these? Fills in the decision; under RCU. */
 static void ivshm_tx_decide(struct ivshm_qp *qp, struct ivshm_frame *f)
 {
 	struct ivshm_decision d = { .path = IVSHM_PATH_UPLINK };
 	struct ivshm_port *port = qp->port;
 
+	/* As the guest sent it, if it was decided before. */
+	if (unlikely(f->routed)) {
+		ivshm_tx_set_macs(f, f->macs);
+		f->routed = false;
+	}
 	if (port)
 		ivshm_detector_decide(port, f->copy, f->copy_len, f->len, f->gso_len, &d);
 	if (!f->plain && (d.path == IVSHM_PATH_DIRECT || d.path == IVSHM_PATH_HOLD ||
@@ -48,6 +72,10 @@ static void ivshm_tx_decide(struct ivshm_qp *qp, struct ivshm_frame *f)
 	f->park_us = d.park_us;
 	if (d.path != IVSHM_PATH_DIRECT && d.path != IVSHM_PATH_HOLD)
 		f->held = false;
+	f->by_ip = d.by_ip;
+	if (unlikely(d.lladdr) &&
+	    (d.path == IVSHM_PATH_DIRECT || d.path == IVSHM_PATH_HOLD))
+		ivshm_tx_route(f, d.lladdr);
 }
 
 /* Has a queue pair of the receiver consumed what was in its tap when @f asked first? */
@@ -170,8 +198,10 @@ void ivshm_tx_count_direct(struct ivshm_qp *qp, struct ivshm_qp *dst,
 		this_cpu_add(pair->stats->frames, n);
 		this_cpu_add(pair->stats->bytes, bytes);
 	}
+	ivshm_stats_dev(qp->port, true, n, bytes);
 	if (!delivered)
 		return;
+	ivshm_stats_dev(READ_ONCE(dst->port), false, n, bytes);
 	ivshm_qp_count_n(dst, IVSHM_A_STAT_RX_DIRECT_FRAMES, n);
 	ivshm_qp_count_n(dst, IVSHM_A_STAT_RX_DIRECT_BYTES, bytes);
 	ivshm_qp_count_n(qp, IVSHM_A_STAT_COPIED_BYTES, bytes);
@@ -457,6 +487,7 @@ static bool ivshm_tx_like(const struct ivshm_frame *f, const struct ivshm_frame 
 
 	return (last->path == IVSHM_PATH_DIRECT ||
 		(last->path == IVSHM_PATH_UPLINK && !last->pair)) && f->plain &&
+	       !last->by_ip && !f->routed &&
 	       ether_addr_equal_unaligned(eth->h_dest, old->h_dest) &&
 	       ether_addr_equal_unaligned(eth->h_source, old->h_source) &&
 	       eth->h_proto == old->h_proto && !eth_type_vlan(eth->h_proto) &&

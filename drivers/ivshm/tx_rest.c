@@ -2,6 +2,7 @@
 /* Sending what needs to sleep: uplink, flooding, conversions; see tx.h. */
 #include <linux/slab.h>
 
+#include "addr.h"
 #include "capture.h"
 #include "coupling.h"
 #include "deliver.h"
@@ -93,6 +94,9 @@ static int ivshm_tx_flood(struct ivshm_qp *qp, struct ivshm_frame *f)
 		ivshm_qp_count(qp, IVSHM_A_STAT_TX_DIRECT_FRAMES);
 		ivshm_qp_count_n(qp, IVSHM_A_STAT_TX_DIRECT_BYTES, f->len);
 		ivshm_qp_count_n(qp, IVSHM_A_STAT_TX_FLOODED, sent - 1);
+		rcu_read_lock();
+		ivshm_stats_dev(qp->port, true, 1, f->len);
+		rcu_read_unlock();
 	} else if (!n) {
 		ivshm_qp_count(qp, IVSHM_A_STAT_DROP_NO_PEER);
 	}
@@ -125,6 +129,23 @@ static int ivshm_tx_uplink(struct ivshm_qp *qp, struct ivshm_frame *f)
 	}
 	ivshm_tx_done(qp, f);
 	return 0;
+}
+
+/* What a guest says of its IP addresses in ARP and neighbour discovery. May sleep. */
+static void ivshm_tx_learn(struct ivshm_qp *qp, const struct ivshm_frame *f)
+{
+	u32 len = min_t(u32, f->len, IVSHM_ADDR_LOOK);
+	const struct ivshm_member *member;
+	u8 head[IVSHM_ADDR_LOOK];
+
+	if (likely(!ivshm_addr_tells(f->copy, f->copy_len)) || !qp->port ||
+	    ivshm_frame_head(qp, f, head, len))
+		return;
+	rcu_read_lock();
+	member = rcu_dereference(qp->port->member);
+	if (!member || !member->coupling->strict)
+		ivshm_addr_learn_from(qp->port, head, len);
+	rcu_read_unlock();
 }
 
 /* All of them, so that this is done once. 0 when @f has its hash. */
@@ -170,6 +191,22 @@ static int ivshm_tx_prepare(struct ivshm_qp *qp, struct ivshm_frame *f,
 }
 
 /*
+ * Kernel buffers for direct frames that are watched, in one go: each would come
+ * back alone for its own.  One for which it fails is seen to when its turn comes.
+ */
+static void ivshm_tx_show_ready(struct ivshm_qp *qp, struct list_head *frames)
+{
+	struct ivshm_frame *f;
+
+	if (!ivshm_capture_on())
+		return;
+	list_for_each_entry(f, frames, list)
+		if (f->path == IVSHM_PATH_DIRECT && ivshm_capture_lacks(f) &&
+		    ivshm_frame_linearise(qp, f))
+			break;
+}
+
+/*
  * The part that may sleep, in order and no further than the first frame that
  * is ready to go direct.  Frames dealt with leave @frames; the others are to be
  * decided again. -EINTR: the worker is asked to pause.  -EINPROGRESS: a translation
@@ -184,6 +221,7 @@ static int ivshm_tx_rest(struct ivshm_qp *qp, struct list_head *frames)
 		list_del(&f->list);
 		switch (f->path) {
 		case IVSHM_PATH_UPLINK:
+			ivshm_tx_learn(qp, f);
 			/* Frames that wait for this address go first, once. */
 			if (qp->nr_parked && !f->flushed) {
 				f->flushed = true;
@@ -195,6 +233,7 @@ static int ivshm_tx_rest(struct ivshm_qp *qp, struct list_head *frames)
 			err = ivshm_tx_uplink(qp, f);
 			break;
 		case IVSHM_PATH_FLOOD:
+			ivshm_tx_learn(qp, f);
 			err = ivshm_tx_flood(qp, f);
 			if (!err)
 				ivshm_tx_done(qp, f);
@@ -204,11 +243,16 @@ static int ivshm_tx_rest(struct ivshm_qp *qp, struct list_head *frames)
 							IVSHM_A_STAT_DROP_OFFLOAD);
 			err = 0;
 			break;
+		case IVSHM_PATH_REFUSE:
+			ivshm_tx_drop(qp, f, IVSHM_A_STAT_DROP_SPOOFED);
+			err = 0;
+			break;
 		default:
 			err = ivshm_tx_prepare(qp, f, frames);
 			if (err)
 				break;
 			list_add(&f->list, frames);
+			ivshm_tx_show_ready(qp, frames);
 			return 0;
 		}
 		switch (err) {
@@ -240,13 +284,6 @@ static int ivshm_tx_rest(struct ivshm_qp *qp, struct list_head *frames)
 
 void ivshm_tx_dispatch(struct ivshm_qp *qp, struct list_head *frames)
 {
-	struct ivshm_frame *f;
-
-	/* All at once; those for which it fails are seen to when their turn comes. */
-	if (ivshm_capture_on())
-		list_for_each_entry(f, frames, list)
-			if (ivshm_capture_lacks(f) && ivshm_frame_linearise(qp, f))
-				break;
 	while (!list_empty(frames)) {
 		int err;
 

@@ -89,6 +89,43 @@ apply_loses_nothing()
 	run 0 apply busy.conf && kill -0 "$flow" && pair_is coupled
 }
 
+# Its options change while frames flow: no event of a pair, either.
+apply_changes()
+{
+	local i monitor
+
+	"$ivmctl" -j monitor >events 2>&1 &
+	monitor=$!
+	for ((i = 0; i < 10; i++)); do
+		printf '%sidle = %d\nthreshold = %d\npark-us = %d\n' "$busy" $((100 + i)) $((i + 2)) $((5000 + i)) >options.conf
+		run 0 apply options.conf && says out '1 changed' || return
+	done
+	"$ivmctl" coupling add probe static p0 p1 && "$ivmctl" coupling del probe
+	until grep -q probe events; do sleep 0.1; done
+	kill "$monitor"
+	wait "$monitor"
+	! grep busy events && run 0 apply busy.conf && pair_is coupled
+}
+
+# By the bridge that they are on, and strict: the addresses are there before.
+by_rule()
+{
+	printf '[coupling busy]\ntype = dynamic\nupper = br0\nstrict = yes\n' >rule.conf
+	run 0 -j address show && python3 - >>rule.conf <<-'END' || return
+		import json
+		addresses = json.load(open("out"))
+		assert {a["port"] for a in addresses} == {"fa0", "fa1"}, addresses
+		for a in addresses:
+		    assert not a["configured"] and int(a["ring"], 16) >= 0x40000000, a
+		    print("[address %s]\nport = %s" % (a["mac"], a["port"]))
+	END
+	run 0 apply rule.conf && pair_is coupled && says pairs 'members fa0 (rule), fa1 (rule)' || return
+	run 0 address show port fa0 && grep -q -E '^[0-9a-f:]{17} +fa0 +config +0x4[0-9a-f]{7} +[0-9]+ s ' out || return
+	# What follows from the rule is not declared.
+	run 0 save saved.conf && says saved.conf 'upper = br0' && ! grep members saved.conf && run 0 diff saved.conf &&
+		run 0 apply busy.conf && pair_is coupled && run 0 -j address show && ! grep -q '"configured":true' out
+}
+
 # Each metric once, with its help and type, names and labels as Prometheus has them.
 cat >check-metrics <<'END'
 import re, sys, yaml
@@ -283,6 +320,8 @@ none_lost()
 flow_start
 ktap_test "live: two guests are coupled by a file" flows
 ktap_test "live: apply and try lose no frame of what does not change" apply_loses_nothing
+ktap_test "live: options change and no frame is lost" apply_changes
+ktap_test "live: members by a rule, and addresses from a file" by_rule
 ktap_test "live: metrics" metrics
 ktap_test "live: top --once" top_once
 ktap_test "live: top --csv" top_csv

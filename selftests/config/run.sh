@@ -33,25 +33,23 @@ END
 round_trip()
 {
 	clear && run 0 apply three.conf &&
-		says out '3 added, 0 replaced, 0 deleted, 0 unchanged' &&
+		says out '3 added, 0 changed, 0 replaced, 0 deleted, 0 unchanged' &&
 		run 0 diff three.conf && [ ! -s out ] && [ ! -s err ] || return
-	run 0 -j coupling show lan0 && says out '"threshold":5,"idle":0,"park_us":1000,"bypass":false' &&
-		says out '"members":[{"name":"vnet0","present":false},{"name":"vnet1","present":false},{"name":"vnet2","present":false}]' ||
+	run 0 -j coupling show lan0 && says out '"threshold":5,"idle":0,"park_us":1000,"bypass":false,"strict":false,"match":"mac","disabled":false' &&
+		says out '"members":[{"name":"vnet0","present":false,"implicit":false},{"name":"vnet1","present":false,"implicit":false},{"name":"vnet2","present":false,"implicit":false}]' ||
 		return
 	run 0 -j coupling show cross && says out '"type":"static"' && says out '"name":"tap-a"' || return
 
 	# What is saved is the same again, and so is what is saved of that.
 	run 0 save saved.conf && state >state.three && diff saved.conf state.three &&
 		run 0 diff saved.conf && run 0 apply saved.conf &&
-		says out '0 added, 0 replaced, 0 deleted, 3 unchanged' || return
+		says out '0 added, 0 changed, 0 replaced, 0 deleted, 3 unchanged' || return
 	clear && run 0 apply saved.conf && same_as state.three
 }
 
-replaced()
+# listen - to what becomes of couplings, in the file events; its number in $monitor
+listen()
 {
-	local before after monitor
-
-	clear && run 0 apply three.conf || return
 	"$ivmctl" -j monitor coupling >events 2>&1 &
 	monitor=$!
 	until grep -q -s . events; do
@@ -59,28 +57,133 @@ replaced()
 		"$ivmctl" coupling add probe static p0 p1 && "$ivmctl" coupling del probe
 		sleep 0.1
 	done
-	sed -e 's/threshold = 5/threshold = 6/' -e '/lan2/,$d' three.conf >changed.conf
+}
+
+# listened - all that was said is there
+listened()
+{
+	sleep 0.3
+	kill "$monitor"
+	wait "$monitor"
+	return 0
+}
+
+replaced()
+{
+	local before after monitor
+
+	clear && run 0 apply three.conf || return
+	listen
+	sed -e 's/threshold = 5/threshold = 6\nbypass = yes/' -e '/lan2/,$d' three.conf >changed.conf
 	printf '[coupling lan3]\ntype = static\nmembers = a b\n' >>changed.conf
 	before=$("$ivmctl" -j coupling show cross)
 
 	run 1 diff changed.conf || return
 	printf 'coupling %s\n' 'del lan2' 'del lan0' \
-		'add lan0 dynamic vnet0 vnet1 vnet2 threshold 6 idle never' \
+		'add lan0 dynamic vnet0 vnet1 vnet2 threshold 6 idle never bypass yes' \
 		'add lan3 static port a port b' >want
 	diff want out || return
 	run 0 apply --dry-run changed.conf && diff want out || return
 	run 0 diff three.conf || return
-	run 0 apply changed.conf && says out '1 added, 1 replaced, 1 deleted, 1 unchanged' || return
+	run 0 apply changed.conf && says out '1 added, 0 changed, 1 replaced, 1 deleted, 1 unchanged' || return
 
-	sleep 0.3
-	kill "$monitor"
-	wait "$monitor"
+	listened
 	after=$("$ivmctl" -j coupling show cross)
 	if [ "$before" != "$after" ] || grep cross events; then
 		echo "what did not change was touched"
 		return 1
 	fi
 	[ "$(grep -c '"coupling":"lan0"' events)" = 2 ] || { cat events; return 1; }
+}
+
+# What can be changed while frames flow is changed, and nothing else happens.
+changed()
+{
+	local monitor
+
+	clear && run 0 apply three.conf && state >state.three || return
+	listen
+	sed -e 's/threshold = 5/threshold = 6/' -e 's/park-us = 0/park-us = 7\nidle = 3/' three.conf >changed.conf
+	run 1 diff changed.conf || return
+	printf 'coupling change %s\n' 'lan0 threshold 6' 'lan2 idle 3 park-us 7' >want
+	diff want out || return
+	run 0 -j apply changed.conf && says out '"action":"change","coupling":"lan0"' || return
+	run 0 diff changed.conf && run 0 apply three.conf && says out '0 added, 2 changed, 0 replaced' &&
+		same_as state.three || return
+	listened
+	! grep lan events || return
+
+	# Away for a while, and back.
+	sed 's/threshold = 5/&\ndisabled = yes/' three.conf >off.conf
+	run 0 apply off.conf && says out '1 changed' && run 0 coupling show lan0 && says out 'lan0: dynamic, disabled' &&
+		run 0 diff off.conf && run 0 apply --dry-run three.conf && says out 'coupling change lan0 disabled no' || return
+	state >state.off && clear && run 0 apply state.off && same_as state.off || return
+	run 0 apply three.conf && same_as state.three
+}
+
+cat >rules.conf <<'END'
+[coupling by-rule]
+type = dynamic
+members = vnet9 tap-* fd00:0::7 10.0.0.1
+	52:54:00:AA:bb:cc [ev]th?
+upper = br7 br8
+strict = yes
+
+[address 52:54:00:AA:BB:CC]
+port = vnet9
+
+[coupling by-ip]
+type = dynamic
+members = vnet7 10.1.0.1
+match = ip
+disabled = yes
+
+[address 10.1.0.1]
+	port = vnet8
+	lladdr = 52:54:00:00:00:08
+[address FD00:0:0::8]
+port = vnet8
+END
+
+rules_and_addresses()
+{
+	clear && run 0 apply rules.conf && says out '5 added, 0 changed, 0 replaced, 0 deleted, 0 unchanged' || return
+	run 0 diff rules.conf && [ ! -s out ] || return
+	run 0 -j coupling show by-rule && says out '"strict":true' &&
+		says out '"rules":[{"glob":"tap-*"},{"ip":"fd00::7"},{"ip":"10.0.0.1"},{"mac":"52:54:00:aa:bb:cc"},{"glob":"[ev]th?"},{"upper":"br7"},{"upper":"br8"}]' ||
+		return
+	run 0 -j coupling show by-ip && says out '"state":"disabled"' && says out '"match":"ip"' || return
+	run 0 -j address show && says out '{"ip":"fd00::8","port":"vnet8","configured":true}' &&
+		says out '{"ip":"10.1.0.1","port":"vnet8","configured":true,"lladdr":"52:54:00:00:00:08"}' || return
+
+	# Saved, read back, and as commands.
+	state >state.rules && run 0 diff state.rules && clear && [ "$("$ivmctl" -j address)" = '[]' ] &&
+		run 0 apply state.rules && same_as state.rules || return
+	clear && run 0 apply --dry-run rules.conf && mv out batch && "$ivmctl" -batch batch && same_as state.rules || return
+	# Who is strict needs the addresses before, and as long as it is there.
+	[ "$(grep -n '^address' batch | tail -n 1 | cut -d: -f1)" = 3 ] || return
+	run 1 diff - </dev/null && [ "$(head -n 2 out | grep -c '^coupling del')" = 2 ] && mv out batch &&
+		"$ivmctl" -batch batch && run 0 diff - </dev/null
+}
+
+addresses_differ()
+{
+	local line
+
+	clear && run 0 apply rules.conf && state >state.rules || return
+	sed -e 's/^port = vnet9/port = vnet6/' -e '/FD00/,$d' rules.conf >moved.conf
+	printf '[address 10.3.0.1]\nport = vnet3\n' >>moved.conf
+	run 1 diff moved.conf || return
+	printf 'address %s\n' 'del fd00::8' 'del 52:54:00:aa:bb:cc' 'add 52:54:00:aa:bb:cc port vnet6' \
+		'add 10.3.0.1 port vnet3' >want
+	diff want out && run 0 apply moved.conf && says out '1 added, 0 changed, 1 replaced, 1 deleted, 3 unchanged' &&
+		run 0 diff moved.conf || return
+	# The kernel refuses the last one: all that was done before is undone.
+	run 0 apply rules.conf && same_as state.rules && cp moved.conf refused.conf &&
+		printf '[address 255.255.255.255]\nport = vnet3\n' >>refused.conf || return
+	line=$(($(grep -n -F 255.255.255.255 refused.conf | cut -d: -f1)))
+	run 1 apply refused.conf && says err "refused.conf:$line: cannot add address 255.255.255.255: " &&
+		says err 'not an address that a port can have' && says err 'nothing was changed' && same_as state.rules
 }
 
 batch_is_apply()
@@ -93,9 +196,9 @@ keep()
 {
 	clear && "$ivmctl" coupling add mine static m0 m1 || return
 	run 1 diff --keep three.conf && ! grep -q mine out || return
-	run 0 apply --keep three.conf && says out '3 added, 0 replaced, 0 deleted, 0 unchanged, 1 kept' || return
+	run 0 apply --keep three.conf && says out '3 added, 0 changed, 0 replaced, 0 deleted, 0 unchanged, 1 kept' || return
 	run 0 diff --keep three.conf && run 1 diff three.conf && says out 'coupling del mine' || return
-	run 0 apply three.conf && says out '0 added, 0 replaced, 1 deleted, 3 unchanged' && run 1 coupling show mine
+	run 0 apply three.conf && says out '0 added, 0 changed, 0 replaced, 1 deleted, 3 unchanged' && run 1 coupling show mine
 }
 
 json()
@@ -111,7 +214,7 @@ json()
 		assert "before" not in changes[1] and changes[2]["after"]["bypass"] is True
 	END
 	run 0 -p apply three.conf && python3 -m json.tool out >/dev/null || return
-	run 0 -j save && python3 -c 'import json; assert [c["name"] for c in json.load(open("out"))] == ["cross", "lan0", "lan2"]'
+	run 0 -j save && python3 -c 'import json; assert [c["name"] for c in json.load(open("out"))["couplings"]] == ["cross", "lan0", "lan2"]'
 }
 
 directories()
@@ -189,7 +292,7 @@ refused_in_the_middle()
 		says err 'nothing was changed: what had been done was undone' && same_as state.before || return
 
 	# Without --keep the one in the way goes, so it works.
-	run 0 apply many.conf && says out '300 added, 1 replaced, 1 deleted, 2 unchanged'
+	run 0 apply many.conf && says out '300 added, 1 changed, 0 replaced, 1 deleted, 2 unchanged'
 }
 
 refused_nobody()
@@ -199,7 +302,7 @@ refused_nobody()
 	cp "$ivmctl" ivmctl && chmod -R a+rX . && rc=0
 	setpriv --reuid nobody --clear-groups --inh-caps -all --bounding-set -all \
 		./ivmctl apply other.conf >out 2>err || rc=$?
-	[ "$rc" = 1 ] && says err 'cannot delete coupling lan0: Operation not permitted (this needs CAP_NET_ADMIN)' &&
+	[ "$rc" = 1 ] && says err 'other.conf:2: cannot change coupling lan0: Operation not permitted (this needs CAP_NET_ADMIN)' &&
 		same_as state.before
 }
 
@@ -388,14 +491,21 @@ many()
 	seq 0 $(($1 - 1)) | awk '{ printf "[coupling c%d]\ntype = dynamic\nmembers = c%da c%db\n", $1, $1, $1 }'
 }
 
-# In a namespace of their own, since all of them go fast only with that.
+# many_addresses NR - so many addresses
+many_addresses()
+{
+	seq 0 $(($1 - 1)) |
+		awk '{ printf "[address 52:54:00:01:%02x:%02x]\nport = c%da\n", $1 / 256, $1 % 256, $1 }'
+}
+
+# In a namespace of their own, where nothing else is.
 thousand()
 {
 	local status
 
 	ip netns add big && (
 		in_big() { run "$1" -n big "${@:2}"; }
-		thousand_at_once && too_many
+		thousand_at_once && too_many && thousand_deleted
 	)
 	status=$?
 	ip netns del big
@@ -404,23 +514,29 @@ thousand()
 
 thousand_at_once()
 {
-	local ms limit=2000
+	# A second on a machine of its own; who shares it may be several times slower.
+	local ms try limit=10000
 
 	# Measured, but not judged, where everything is watched.
 	! grep -q ' kasan_report$' /proc/kallsyms || limit=60000
-	many 1000 >many.conf
-	ms=$(date +%s%3N)
-	in_big 0 apply many.conf && says out '1000 added' || return
-	ms=$(($(date +%s%3N) - ms))
-	echo "1000 couplings: $ms ms"
+	{ many 1000 && many_addresses 1000; } >many.conf
+	# Something else may keep the machine below busy for a moment.
+	for try in 1 2 3; do
+		in_big 0 apply - </dev/null || return
+		ms=$(date +%s%3N)
+		in_big 0 apply many.conf && says out '2000 added' || return
+		ms=$(($(date +%s%3N) - ms))
+		echo "1000 couplings and 1000 addresses: $ms ms (try $try)"
+		[ "$ms" -ge "$limit" ] || break
+	done
 	[ "$ms" -lt "$limit" ] || return
 	ms=$(date +%s%3N)
-	in_big 0 apply many.conf && says out '1000 unchanged' || return
+	in_big 0 apply many.conf && says out '2000 unchanged' || return
 	echo "the same again, nothing to do: $(($(date +%s%3N) - ms)) ms"
 	sed -i '500,501s/dynamic/static/' many.conf
 	ms=$(date +%s%3N)
-	in_big 0 apply many.conf && says out '0 added, 1 replaced, 0 deleted, 999 unchanged' || return
-	echo "one of them changed: $(($(date +%s%3N) - ms)) ms"
+	in_big 0 apply many.conf && says out '0 added, 0 changed, 1 replaced, 0 deleted, 1999 unchanged' || return
+	echo "one of them replaced: $(($(date +%s%3N) - ms)) ms"
 }
 
 # The kernel has a limit, which the 25th of these is beyond.
@@ -431,6 +547,19 @@ too_many()
 		says err 'more.conf:73: cannot add coupling c1024: ' &&
 		says err 'too many couplings in this namespace' && says err 'nothing was changed' &&
 		"$ivmctl" -n big save >after && diff before after
+}
+
+# With a grace period for each it would take twenty seconds.
+thousand_deleted()
+{
+	local ms limit=10000
+
+	! grep -q ' kasan_report$' /proc/kallsyms || limit=60000
+	ms=$(date +%s%3N)
+	in_big 0 apply - </dev/null && says out '2000 deleted' || return
+	ms=$(($(date +%s%3N) - ms))
+	echo "all deleted: $ms ms"
+	[ "$ms" -lt "$limit" ]
 }
 
 # What "make install" brings does what it says.
@@ -452,6 +581,9 @@ service()
 
 ktap_test "config: apply, diff and save go round" round_trip
 ktap_test "config: only what differs is touched" replaced
+ktap_test "config: what can be changed is changed" changed
+ktap_test "config: rules and addresses go round" rules_and_addresses
+ktap_test "config: addresses that differ" addresses_differ
 ktap_test "config: what a dry run prints is what apply does" batch_is_apply
 ktap_test "config: apply --keep" keep
 ktap_test "config: JSON" json
@@ -478,6 +610,6 @@ ktap_test "config: try on a terminal, no" terminal_no
 ktap_test "config: try on a terminal, Ctrl-C" terminal_interrupt
 ktap_test "config: try on a terminal, Ctrl-D" terminal_end_of_file
 ktap_test "config: try on a terminal that hangs up" terminal_hangup
-ktap_test "config: 1000 couplings at once, and too many" thousand
+ktap_test "config: 1000 couplings and addresses at once, and too many" thousand
 ktap_test "config: the service and its example" service
 ktap_done

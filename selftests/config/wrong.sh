@@ -73,6 +73,35 @@ wrong_files()
 		members = vnet0 vnet1
 	END
 
+	$wrong 1 'unknown section "port", expected [coupling NAME] or [address ADDRESS]' <<-'END'
+		[port vnet0]
+		mac = 52:54:00:12:34:56
+	END
+	$wrong 1 'an address section without an address, expected [address ADDRESS]' <<-'END'
+		[address]
+	END
+	$wrong 1 'bad address "10.0.0", expected a MAC, IPv4 or IPv6 address' <<-'END'
+		[address 10.0.0]
+	END
+	$wrong 1 'bad address "52:54:0:12:34:56", expected a MAC' <<-'END'
+		[address 52:54:0:12:34:56]
+		port = vnet0
+	END
+	$wrong 1 '"10.0.0.2" after the address, expected [address ADDRESS]' <<-'END'
+		[address 10.0.0.1 10.0.0.2]
+	END
+	$wrong 4 'address fd00::1 is declared a second time, expected another address (first: ' <<-'END'
+		[address fd00::1]
+		port = vnet0
+
+		[address FD00:0::1]
+		port = vnet1
+	END
+	$wrong 1 'address 10.0.0.1 has no port, expected port = INTERFACE' <<-'END'
+		[address 10.0.0.1]
+		lladdr = 52:54:00:12:34:56
+	END
+
 	# Lines and keys
 	$wrong 2 '"vnet0 vnet1", expected KEY = VALUE' <<-'END'
 		[coupling lan0]
@@ -87,7 +116,7 @@ wrong_files()
 		= static
 	END
 	$wrong 2 'expected KEY = VALUE' < <(printf '[coupling lan0]\n  indented\n')
-	$wrong 2 'unknown key "treshold", expected one of: threshold, idle, park-us, bypass, type, members; did you mean "threshold"?' <<-'END'
+	$wrong 2 'unknown key "treshold", expected one of: threshold, idle, park-us, bypass, strict, match, disabled, type, members, upper; did you mean "threshold"?' <<-'END'
 		[coupling lan0]
 		treshold = 5
 	END
@@ -123,7 +152,7 @@ wrong_files()
 		type = dynamic
 		idle = ; 5
 	END
-	$wrong 3 '"dynamic" goes on with type, expected KEY = VALUE (only members may go on)' \
+	$wrong 3 '"dynamic" goes on with type, expected KEY = VALUE (only members and upper may go on)' \
 		< <(printf '[coupling lan0]\ntype = static\n\tdynamic\n')
 	$wrong 2 'a byte 0x00, expected text' < <(printf '[coupling lan0]\ntype = \0static\n')
 	$wrong 1 'a byte 0x1b, expected text' < <(printf '[coupling \033[7mlan0]\n')
@@ -134,6 +163,18 @@ wrong_files()
 		type = static
 		members = $(seq -f 'vnet%.0f' -s ' ' 1000 1497)
 	END
+
+	$wrong 2 'unknown key "prot", expected one of: port, lladdr; did you mean "port"?' <<-'END'
+		[address 10.0.0.1]
+		prot = vnet0
+	END
+	$wrong 3 'port is given twice, expected it once (first: line 2)' <<-'END'
+		[address 10.0.0.1]
+		port = vnet0
+		port = vnet0
+	END
+	$wrong 3 '"vnet1" goes on with port, expected KEY = VALUE' \
+		< <(printf '[address 10.0.0.1]\nport = vnet0\n\tvnet1\n')
 
 	# Values
 	$wrong 2 'unknown type "dinamic", expected static or dynamic, did you mean "dynamic"?' <<-'END'
@@ -223,6 +264,59 @@ wrong_files()
 		bypass = no
 	END
 
+	$wrong 3 'strict = "on", expected no or yes' <<-'END'
+		[coupling lan0]
+		type = static
+		strict = on
+	END
+	$wrong 3 'disabled = "0", expected no or yes' <<-'END'
+		[coupling lan0]
+		type = static
+		disabled = 0
+	END
+	$wrong 3 'match = "ipv4", expected mac or ip' <<-'END'
+		[coupling lan0]
+		type = dynamic
+		match = ipv4
+	END
+	$wrong 4 'match is for dynamic couplings, expected type = dynamic (line 2 says static)' <<-'END'
+		[coupling lan0]
+		type = static
+		members = vnet0 vnet1
+		match = mac
+	END
+	$wrong 4 '"vnet*" in a coupling with match = ip, expected names and addresses' <<-'END'
+		[coupling lan0]
+		type = dynamic
+		match = ip
+		members = vnet0 10.0.0.1 vnet*
+	END
+	$wrong 4 '"br0" in a coupling with match = ip, expected names and addresses' <<-'END'
+		[coupling lan0]
+		type = dynamic
+		members = vnet0 vnet1
+		upper = br0
+		match = ip
+	END
+	$wrong 2 'bad port "eth0:1", expected the name of an interface' <<-'END'
+		[address 10.0.0.1]
+		port = eth0:1
+	END
+	$wrong 2 'bad port "vnet0 vnet1", expected the name of an interface' <<-'END'
+		[address 10.0.0.1]
+		port = vnet0 vnet1
+	END
+	$wrong 3 'lladdr = "10.0.0.2", expected a MAC address' <<-'END'
+		[address 10.0.0.1]
+		port = vnet0
+		lladdr = 10.0.0.2
+	END
+	$wrong 3 'lladdr is for IP addresses, expected no lladdr of a MAC address' <<-'END'
+		[address 52:54:00:12:34:56]
+		port = vnet0
+		lladdr = 52:54:00:12:34:57
+	END
+
 	# Members
 	$wrong 3 '0 members, expected at least two interfaces' <<-'END'
 		[coupling lan0]
@@ -233,6 +327,26 @@ wrong_files()
 		[coupling lan0]
 		type = static
 		members = vnet0 # vnet1
+	END
+	$wrong 3 '0 members, expected at least two interfaces' <<-'END'
+		[coupling lan0]
+		type = static
+		upper =
+	END
+	$wrong 3 'bad upper device "a/b", expected the name of an interface' <<-'END'
+		[coupling lan0]
+		type = dynamic
+		upper = br0 a/b
+	END
+	$wrong 3 'bad pattern "longer-than-15-*", expected at most 15 bytes' <<-'END'
+		[coupling lan0]
+		type = dynamic
+		members = longer-than-15-*
+	END
+	$wrong 3 'bad pattern "vnet/*", expected one for names of interfaces' <<-'END'
+		[coupling lan0]
+		type = dynamic
+		members = vnet/*
 	END
 	$wrong 3 '65 members, expected at most 64' < <(
 		printf '[coupling lan0]\ntype = static\nmembers =\n'

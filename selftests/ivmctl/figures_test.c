@@ -95,6 +95,7 @@ static int metrics_coupling(void)
 		"ivshm_coupling_state{coupling=\"lan0\",state=\"waiting\"} 0\n"
 		"ivshm_coupling_state{coupling=\"lan0\",state=\"ready\"} 0\n"
 		"ivshm_coupling_state{coupling=\"lan0\",state=\"coupled\"} 1\n"
+		"ivshm_coupling_state{coupling=\"lan0\",state=\"disabled\"} 0\n"
 		"# HELP ivshm_coupling_members Members declared.\n"
 		"# TYPE ivshm_coupling_members gauge\n"
 		"ivshm_coupling_members{coupling=\"lan0\"} 3\n"

@@ -66,8 +66,9 @@ static inline struct nl_msg *message_port(const char *name)
 	nla_put_u64(msg, IVSHM_A_PORT_FEATURES, 0x130000000);
 	stats = nest(msg, IVSHM_A_PORT_STATS);
 	for (i = IVSHM_A_STAT_PAD + 1; i <= IVSHM_A_STAT_MAX; i++) {
-		bool drop = i > IVSHM_A_STAT_DROP_FULL &&
-			    i <= IVSHM_A_STAT_DROP_MEMORY;
+		bool drop = (i > IVSHM_A_STAT_DROP_FULL &&
+			     i <= IVSHM_A_STAT_DROP_MEMORY) ||
+			    i == IVSHM_A_STAT_DROP_SPOOFED;
 
 		nla_put_u64(msg, i, drop ? 0 : 1000 + (unsigned int)i);
 	}
@@ -108,6 +109,8 @@ static inline struct nl_msg *message_dynamic(void)
 	nla_put_u32(msg, IVSHM_A_COUPLING_IDLE, 30);
 	nla_put_u32(msg, IVSHM_A_COUPLING_PARK_US, 1000);
 	nla_put_u8(msg, IVSHM_A_COUPLING_BYPASS, 1);
+	nla_put_u8(msg, IVSHM_A_COUPLING_STRICT, 0);
+	nla_put_u32(msg, IVSHM_A_COUPLING_MATCH, IVSHM_MATCH_IP);
 	list = nest(msg, IVSHM_A_COUPLING_PAIRS);
 	put_pair(msg, "vnet0", "vnet1", IVSHM_PAIR_COUPLED, IVSHM_REASON_TRAFFIC, 12345);
 	put_pair(msg, "vnet1", "vnet10", IVSHM_PAIR_UPLINK, IVSHM_REASON_NOT_RUNNING, 0);
@@ -161,6 +164,22 @@ static inline struct nl_msg *message_address(const char *port, unsigned char las
 	nla_put(msg, IVSHM_A_ADDR_MAC, sizeof(mac), mac);
 	nla_put_string(msg, IVSHM_A_ADDR_PORT, port);
 	nla_put_u32(msg, IVSHM_A_ADDR_AGE, last);
+	nla_put_u64(msg, IVSHM_A_ADDR_RING, 0x10000 * last);
+	nla_nest_end(msg, addr);
+	return msg;
+}
+
+/* Configured IP addresses of a port that does not run. */
+static inline struct nl_msg *message_address_ip(int attr, const void *ip, int len)
+{
+	const unsigned char mac[6] = { 0x52, 0x54, 0x00, 0x00, 0x0a, 1 };
+	struct nl_msg *msg = message(IVSHM_CMD_ADDR_GET);
+	struct nlattr *addr = nest(msg, IVSHM_A_ADDR);
+
+	nla_put(msg, attr, len, ip);
+	nla_put_string(msg, IVSHM_A_ADDR_PORT, "vnet2");
+	nla_put_flag(msg, IVSHM_A_ADDR_CONFIGURED);
+	nla_put(msg, IVSHM_A_ADDR_LLADDR, sizeof(mac), mac);
 	nla_nest_end(msg, addr);
 	return msg;
 }
@@ -184,6 +203,28 @@ static inline struct nl_msg *message_region(const char *name, unsigned int numbe
 	nla_put_u32(msg, IVSHM_A_REGION_NUMBER, number);
 	nla_put_u32(msg, IVSHM_A_REGION_USERS, number);
 	nla_nest_end(msg, region);
+	return msg;
+}
+
+static inline struct nl_msg *message_peer(const char *from, const char *to, bool more)
+{
+	struct nl_msg *msg = message(IVSHM_CMD_PEER_GET);
+	struct nlattr *peer = nest(msg, IVSHM_A_PEER), *stats;
+
+	nla_put_string(msg, IVSHM_A_PEER_FROM, from);
+	nla_put_string(msg, IVSHM_A_PEER_TO, to);
+	nla_put_u32(msg, IVSHM_A_PEER_MESSAGES, 256);
+	nla_put_u64(msg, IVSHM_A_PEER_PAGES, more ? 100 : 0);
+	nla_put_u64(msg, IVSHM_A_PEER_BYTES, 0);
+	nla_put_u32(msg, IVSHM_A_PEER_NOW_MESSAGES, more);
+	nla_put_u64(msg, IVSHM_A_PEER_NOW_PAGES, more ? 3 : 0);
+	nla_put_u64(msg, IVSHM_A_PEER_NOW_BYTES, more ? 8193 : 0);
+	stats = nest(msg, IVSHM_A_PEER_STATS);
+	nla_put_u64(msg, IVSHM_A_PEER_STAT_MESSAGES, more ? 7 : 0);
+	nla_put_u64(msg, IVSHM_A_PEER_STAT_MOVED, more);
+	nla_put_u64(msg, IVSHM_A_PEER_STAT_REFUSED_BUSY, more);
+	nla_nest_end(msg, stats);
+	nla_nest_end(msg, peer);
 	return msg;
 }
 
@@ -238,6 +279,18 @@ static inline struct nl_msg *message_event_region(void)
 	nla_put_string(msg, IVSHM_A_REGION_NAME, "pool");
 	nla_nest_end(msg, region);
 	put_event(msg, IVSHM_REGION_READY, IVSHM_REGION_GONE, IVSHM_REASON_CONFIG);
+	return msg;
+}
+
+static inline struct nl_msg *message_event_peer(void)
+{
+	struct nl_msg *msg = message(IVSHM_CMD_PEER_NTF);
+	struct nlattr *peer = nest(msg, IVSHM_A_PEER);
+
+	nla_put_string(msg, IVSHM_A_PEER_FROM, "vm1");
+	nla_put_string(msg, IVSHM_A_PEER_TO, "vm2");
+	nla_nest_end(msg, peer);
+	put_event(msg, IVSHM_PEER_DENIED, IVSHM_PEER_ALLOWED, IVSHM_REASON_CONFIG);
 	return msg;
 }
 

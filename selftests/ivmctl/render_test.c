@@ -158,7 +158,7 @@ static int coupling_text(void)
 	json_decref(couplings);
 	return output_check("couplings",
 		"lan0: dynamic, coupled\n"
-		"    threshold 5/s, idle 30 s, park-us 1000, bypass yes\n"
+		"    match ip, threshold 5/s, idle 30 s, park-us 1000, bypass yes, strict no\n"
 		"    members vnet0, vnet1, vnet10 (absent)\n"
 		"    PAIR             STATE       FRAMES    BYTES  REASON\n"
 		"    vnet0 -> vnet1   coupled      12345  1234500  traffic: the two talk to each other\n"
@@ -177,7 +177,7 @@ static int coupling_json(void)
 	output_begin(false);
 	print_json(&ctx, couplings);
 	return output_check("JSON of couplings",
-		"[{\"name\":\"lan0\",\"type\":\"dynamic\",\"state\":\"coupled\",\"threshold\":5,\"idle\":30,\"park_us\":1000,\"bypass\":true,\"members\":[{\"name\":\"vnet0\",\"present\":true},{\"name\":\"vnet1\",\"present\":true},{\"name\":\"vnet10\",\"present\":false}],\"pairs\":[{\"src\":\"vnet0\",\"dst\":\"vnet1\",\"state\":\"coupled\",\"reason\":\"traffic\",\"frames\":12345,\"bytes\":1234500},{\"src\":\"vnet1\",\"dst\":\"vnet10\",\"state\":\"uplink\",\"reason\":\"not-running\",\"frames\":0,\"bytes\":0},{\"src\":\"vnet10\",\"dst\":\"vnet0\",\"state\":\"unknown-77\",\"reason\":\"unknown-1234\",\"frames\":1,\"bytes\":100}]},{\"name\":\"cross\",\"type\":\"static\",\"state\":\"waiting\",\"park_us\":0,\"members\":[{\"name\":\"vnet2\",\"present\":false},{\"name\":\"vnet3\",\"present\":false}]}]\n");
+		"[{\"name\":\"lan0\",\"type\":\"dynamic\",\"state\":\"coupled\",\"threshold\":5,\"idle\":30,\"park_us\":1000,\"bypass\":true,\"strict\":false,\"match\":\"ip\",\"members\":[{\"name\":\"vnet0\",\"present\":true,\"implicit\":false},{\"name\":\"vnet1\",\"present\":true,\"implicit\":false},{\"name\":\"vnet10\",\"present\":false,\"implicit\":false}],\"pairs\":[{\"src\":\"vnet0\",\"dst\":\"vnet1\",\"state\":\"coupled\",\"reason\":\"traffic\",\"frames\":12345,\"bytes\":1234500},{\"src\":\"vnet1\",\"dst\":\"vnet10\",\"state\":\"uplink\",\"reason\":\"not-running\",\"frames\":0,\"bytes\":0},{\"src\":\"vnet10\",\"dst\":\"vnet0\",\"state\":\"unknown-77\",\"reason\":\"unknown-1234\",\"frames\":1,\"bytes\":100}]},{\"name\":\"cross\",\"type\":\"static\",\"state\":\"waiting\",\"park_us\":0,\"members\":[{\"name\":\"vnet2\",\"present\":false,\"implicit\":false},{\"name\":\"vnet3\",\"present\":false,\"implicit\":false}]}]\n");
 }
 
 static void add_whole(json_t *list, struct nl_msg *msg)
@@ -255,6 +255,33 @@ static int overview_text(void)
 		"large   ivshm12    3G    2M     1  0660  4000000001:4000000002     12\n");
 }
 
+static int peer_text(void)
+{
+	json_t *peers = json_array();
+
+	add(peers, message_peer("vm1", "vm2", true), "peer");
+	add(peers, message_peer("vm2", "vm1", false), "peer");
+	output_begin(false);
+	show_peers(&ctx, peers);
+	show_peers_stats(&ctx, peers);
+	print_json(&ctx, peers);
+	return output_check("peers",
+		"FROM  TO   MESSAGES  PAGES   BYTES  SENT\n"
+		"vm1   vm2     1/256  3/100  8193/-     7\n"
+		"vm2   vm1     0/256    0/-     0/-     0\n"
+		"vm1 -> vm2\n"
+		"    COUNTER                     VALUE\n"
+		"    messages sent                   7\n"
+		"    messages whose pages moved      1\n"
+		"    refused: pages in use           1\n"
+		"\n"
+		"vm2 -> vm1\n"
+		"    COUNTER                     VALUE\n"
+		"    messages sent                   0\n"
+		"    messages whose pages moved      0\n"
+		"[{\"from\":\"vm1\",\"to\":\"vm2\",\"messages\":256,\"pages\":100,\"bytes\":0,\"now_messages\":1,\"now_pages\":3,\"now_bytes\":8193,\"stats\":{\"messages\":7,\"moved\":1,\"refused_busy\":1}},{\"from\":\"vm2\",\"to\":\"vm1\",\"messages\":256,\"pages\":0,\"bytes\":0,\"now_messages\":0,\"now_pages\":0,\"now_bytes\":0,\"stats\":{\"messages\":0,\"moved\":0,\"refused_busy\":0}}]\n");
+}
+
 static int overview_empty(void)
 {
 	json_t *nothing = json_array();
@@ -266,6 +293,7 @@ static int overview_empty(void)
 	show_couplings(&ctx, nothing);
 	show_addresses(&ctx, nothing);
 	show_regions(&ctx, nothing);
+	show_peers(&ctx, nothing);
 	json_decref(nothing);
 	return output_check("empty overview",
 		"No ports: no VM has an interface on /dev/ivshm-net.\n"
@@ -275,18 +303,24 @@ static int overview_empty(void)
 
 static int address_text(void)
 {
+	const unsigned char ip4[4] = { 10, 0, 0, 7 };
+	const unsigned char ip6[16] = { 0xfd, [15] = 7 };
 	json_t *addresses = json_array();
 
 	add(addresses, message_address("vnet0", 9), "address");
 	add(addresses, message_address("vnet10", 250), "address");
+	add(addresses, message_address_ip(IVSHM_A_ADDR_IPV4, ip4, sizeof(ip4)), "address");
+	add(addresses, message_address_ip(IVSHM_A_ADDR_IPV6, ip6, sizeof(ip6)), "address");
 	output_begin(false);
 	show_addresses(&ctx, addresses);
 	print_json(&ctx, addresses);
 	return output_check("addresses",
-		"ADDRESS            PORT      AGE\n"
-		"52:54:00:00:0a:09  vnet0     9 s\n"
-		"52:54:00:00:0a:fa  vnet10  250 s\n"
-		"[{\"mac\":\"52:54:00:00:0a:09\",\"port\":\"vnet0\",\"age\":9},{\"mac\":\"52:54:00:00:0a:fa\",\"port\":\"vnet10\",\"age\":250}]\n");
+		"ADDRESS            PORT    FROM         RING    AGE  LLADDR\n"
+		"52:54:00:00:0a:09  vnet0   learned   0x90000    9 s  -\n"
+		"52:54:00:00:0a:fa  vnet10  learned  0xfa0000  250 s  -\n"
+		"10.0.0.7           vnet2   config          -      -  52:54:00:00:0a:01\n"
+		"fd00::7            vnet2   config          -      -  52:54:00:00:0a:01\n"
+		"[{\"mac\":\"52:54:00:00:0a:09\",\"port\":\"vnet0\",\"configured\":false,\"ring\":\"0x90000\",\"age\":9},{\"mac\":\"52:54:00:00:0a:fa\",\"port\":\"vnet10\",\"configured\":false,\"ring\":\"0xfa0000\",\"age\":250},{\"ip\":\"10.0.0.7\",\"port\":\"vnet2\",\"configured\":true,\"lladdr\":\"52:54:00:00:0a:01\"},{\"ip\":\"fd00::7\",\"port\":\"vnet2\",\"configured\":true,\"lladdr\":\"52:54:00:00:0a:01\"}]\n");
 }
 
 static void try_event(struct nl_msg *msg)
@@ -311,6 +345,7 @@ static int events(void)
 	try_event(message_event_coupling());
 	try_event(message_event_pair());
 	try_event(message_event_region());
+	try_event(message_event_peer());
 	try_event(message_port("vnet0"));
 	try_event(message(IVSHM_CMD_PAIR_NTF));
 	return output_check("events",
@@ -322,6 +357,8 @@ static int events(void)
 		"{\"time\":\"2026-07-01T14:00:00.123456+02:00\",\"event\":\"pair\",\"coupling\":\"lan0\",\"src\":\"vnet0\",\"dst\":\"vnet1\",\"old\":\"uplink\",\"new\":\"coupled\",\"reason\":\"traffic\"}\n"
 		"2026-07-01T14:00:00.123456+02:00 region pool: ready -> gone (config)\n"
 		"{\"time\":\"2026-07-01T14:00:00.123456+02:00\",\"event\":\"region\",\"region\":\"pool\",\"old\":\"ready\",\"new\":\"gone\",\"reason\":\"config\"}\n"
+		"2026-07-01T14:00:00.123456+02:00 peer vm1 -> vm2: denied -> allowed (config)\n"
+		"{\"time\":\"2026-07-01T14:00:00.123456+02:00\",\"event\":\"peer\",\"src\":\"vm1\",\"dst\":\"vm2\",\"old\":\"denied\",\"new\":\"allowed\",\"reason\":\"config\"}\n"
 		"no event\n"
 		"2026-07-01T14:00:00.123456+02:00 pair - - -> -: - -> -\n"
 		"{\"time\":\"2026-07-01T14:00:00.123456+02:00\",\"event\":\"pair\",\"coupling\":\"-\",\"src\":\"-\",\"dst\":\"-\"}\n");
@@ -383,7 +420,7 @@ static int mutations(void)
 {
 	struct nl_msg *(*const make[])(void) = {
 		message_dynamic, message_static, message_event_pair,
-		message_event_port, message_event_region,
+		message_event_port, message_event_region, message_event_peer,
 	};
 	unsigned int round, i;
 
@@ -416,7 +453,7 @@ static int mutations(void)
 
 int main(void)
 {
-	puts("TAP version 13\n1..15");
+	puts("TAP version 13\n1..16");
 	ktap_run("port table", port_table);
 	ktap_run("port colour", port_color);
 	ktap_run("port statistics", port_stats);
@@ -428,6 +465,7 @@ int main(void)
 	ktap_run("overview of nothing", overview_empty);
 	ktap_run("addresses", address_text);
 	ktap_run("regions", region_text);
+	ktap_run("peers", peer_text);
 	ktap_run("events", events);
 	ktap_run("names cannot steer a terminal", text_is_safe);
 	ktap_run("malformed messages", malformed);

@@ -141,7 +141,7 @@ test_help()
 	accept "usage: ivmctl" --help
 	accept "usage: ivmctl" -h
 	accept "ivmctl " -V
-	for object in port coupling address region monitor apply diff save try confirm doctor top metrics; do
+	for object in port coupling address region peer monitor apply diff save try confirm doctor top metrics; do
 		accept "ivmctl $object" "$object" help
 		accept "ivmctl $object" help "$object"
 	done
@@ -153,10 +153,10 @@ test_words()
 {
 	refuse 'unknown object or command "prot", did you mean "port"?' prot
 	refuse 'unknown object or command "couplings", did you mean "coupling"?' couplings
-	refuse 'unknown object or command "bridge", expected one of: port, coupling, address, region, capture, monitor, apply, diff, save, try, confirm, doctor, top, metrics, help' bridge
+	refuse 'unknown object or command "bridge", expected one of: port, coupling, address, region, peer, capture, monitor, apply, diff, save, try, confirm, doctor, top, metrics, help' bridge
 	refuse 'unknown object or command ""' ""
 	refuse 'unknown verb "shwo", did you mean "show"?' port shwo
-	refuse 'unknown verb "ad", expected one of: show, help' address ad
+	refuse 'unknown verb "xyzzy", expected one of: show, add, del, help' address xyzzy
 	refuse 'unknown verb "vnet0", to show a port: ivmctl port show vnet0' port vnet0
 	refuse 'unknown verb "add"' port add
 	refuse 'unknown verb "pairs"' monitor pairs
@@ -272,15 +272,65 @@ test_region()
 	unloaded -j region show r
 }
 
+test_peer()
+{
+	refuse 'missing argument: FROM' peer allow
+	refuse 'missing argument: TO' peer allow a
+	refuse 'missing argument: TO' peer deny a
+	refuse 'a name must not be empty' peer allow "" b
+	refuse 'unknown option "pagesize", expected one of: messages, pages, bytes' peer allow a b pagesize 3
+	refuse 'missing argument: the value of pages' peer allow a b pages
+	refuse 'messages is given twice' peer allow a b messages 1 messages 2
+	refuse 'messages: "x" is not a whole number of messages' peer allow a b messages x
+	refuse 'pages: 4294967296 pages is out of range' peer allow a b pages 4294967296
+	refuse 'bytes: "1X" is no size' peer allow a b bytes 1X
+	refuse 'unexpected argument "c"' peer deny a b c
+	refuse 'unexpected argument "c"' peer show a b c
+	unloaded peer allow a b
+	unloaded peer allow a b messages 10 pages 20 bytes 1M
+	unloaded peer set a b m 10 p 20 b 4096
+	unloaded peer deny a b
+	unloaded peer del a b
+	unloaded peer
+	unloaded -s peer show a b
+	unloaded -j peer show a
+}
+
 test_objects()
 {
 	refuse 'unknown keyword "prot", did you mean "port"?' address show prot vnet0
 	refuse 'missing argument: NAME of the port' address show port
 	refuse 'unexpected argument "x"' address show port vnet0 x
+	refuse 'missing argument: ADDRESS' address add
+	refuse '"10.0.0" is no MAC, IPv4 or IPv6 address' address add 10.0.0 port vnet0
+	refuse '"52:54:0:12:34:56" is no MAC, IPv4 or IPv6 address' address add 52:54:0:12:34:56 port vnet0
+	refuse 'missing argument: port NAME' address add 10.0.0.1
+	refuse 'missing argument: the value of lladdr' address add 10.0.0.1 port vnet0 lladdr
+	refuse '"vnet0" is no MAC address' address add 10.0.0.1 port vnet0 lladdr vnet0
+	refuse 'port is given twice' address add 10.0.0.1 port vnet0 port vnet1
+	refuse 'unknown keyword "dev"' address add 10.0.0.1 dev vnet0
+	refuse 'missing argument: ADDRESS' address del
+	refuse '"vnet0" is no MAC, IPv4 or IPv6 address' address del 10.0.0.1 vnet0
+	unloaded address add fd00::1 port vnet0 lladdr 52:54:00:12:34:56
+	unloaded a a 52:54:00:12:34:56 port vnet0
+	unloaded address del 10.0.0.1 fd00::1 52:54:00:12:34:56
+	refuse 'strict: expected yes or no' coupling add lan0 dynamic vnet0 vnet1 strict maybe
+	unloaded coupling add lan0 static vnet0 vnet1 strict yes
+	refuse 'unknown match "port", expected one of: mac, ip' coupling add lan0 dynamic vnet0 vnet1 match port
+	unloaded coupling add lan0 dynamic vnet0 vnet1 match ip
+	unloaded coupling add lan0 dynamic 'vnet*' 10.0.0.1 fd00::1 52:54:00:12:34:56 upper br0
+	refuse 'missing argument: the value of upper' coupling add lan0 dynamic upper
+	refuse 'missing argument: an option' coupling change lan0
+	refuse '"bypass" is no option that can be changed' coupling change lan0 bypass yes
+	refuse '"vnet0" is no option that can be changed' coupling change lan0 vnet0
+	refuse 'missing argument: the value of idle' coupling change lan0 idle
+	refuse 'disabled: expected yes or no' coupling change lan0 disabled maybe
+	unloaded coupling change lan0 idle never threshold 5 park-us 0 disabled no
+	unloaded coupling set lan0 disabled yes
 	unloaded
 	unloaded -j -p
 	unloaded -json
-	unloaded p
+	unloaded po
 	unloaded -s port list
 	unloaded --color=always port show vnet0
 	unloaded address
@@ -485,7 +535,7 @@ complete_to()
 
 test_completion()
 {
-	complete_to "port coupling address region capture monitor help apply diff save try confirm doctor top metrics" ""
+	complete_to "port coupling address region peer capture monitor help apply diff save try confirm doctor top metrics" ""
 	complete_to "coupling capture confirm" c
 	complete_to "--dry-run --keep" apply -
 	complete_to "--keep" diff x --k
@@ -494,20 +544,23 @@ test_completion()
 	complete_to "--once" top --o
 	complete_to "-o" metrics -
 	complete_to "--json" --j
-	complete_to "show add del help" coupling ""
+	complete_to "threshold idle park-us disabled" coupling change lan0 ""
 	complete_to "vnet0 vnet1" port show ""
-	complete_to "vnet1" -s -n x p s vnet1
+	complete_to "vnet1" -s -n x po s vnet1
 	complete_to "lan0 cross" coupling del ""
 	complete_to "cross" co d lan0 c
 	complete_to "lan0 cross" coupling show ""
 	complete_to "" coupling add ""
 	complete_to "static dynamic" coupling add lan0 ""
-	complete_to "threshold idle park-us bypass port vnet0 vnet1*" coupling add lan0 dynamic ""
+	complete_to "threshold idle park-us bypass strict match disabled port upper vnet0 vnet1*" coupling add lan0 dynamic ""
 	complete_to "yes no" coupling add lan0 dynamic vnet0 vnet1 bypass ""
 	complete_to "" coupling add lan0 dynamic vnet0 vnet1 idle 3
 	complete_to "vnet0" address show port vnet0
 	complete_to "port" address show ""
-	complete_to "all port coupling region help" monitor ""
+	complete_to "show add del help" address ""
+	complete_to "port lladdr" address add 10.0.0.1 ""
+	complete_to "vnet0" address add 10.0.0.1 port vnet0
+	complete_to "all port coupling region peer help" monitor ""
 	complete_to "show add set del help" region ""
 	complete_to "pool queue" region show ""
 	complete_to "queue" region del pool q
@@ -519,6 +572,14 @@ test_completion()
 	complete_to "pool" region set p
 	complete_to "mode owner group" region set pool ""
 	complete_to "*root*" region set pool owner ro
+	complete_to "show allow deny help" peer ""
+	complete_to "pool queue" peer allow ""
+	complete_to "queue" peer allow pool q
+	complete_to "messages pages bytes" peer allow pool queue ""
+	complete_to "" peer allow pool queue pages ""
+	complete_to "pages" peer allow pool queue messages 3 p
+	complete_to "pool queue" peer deny pool ""
+	complete_to "" peer deny pool queue ""
 	complete_to "" port show vnet0 ""
 	complete_to "" bogus show ""
 }
@@ -537,6 +598,7 @@ loaded=0
 	test_options
 	test_coupling
 	test_region
+	test_peer
 	test_objects
 	wrong_files wrong_file
 	test_commands

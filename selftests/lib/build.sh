@@ -2,19 +2,23 @@
 # shellcheck shell=bash
 #
 # Building the module out of a copy of the sources, so that the tree stays as it
-# is and several kernels' objects do not get into each other's way.
+# is and several kernels' objects do not get into each other's way. All checkouts
+# have the same copies: hold a lock for as long as what is in one matters.
 #
 # Sourced after common.sh.
 
 # build_copy NAME - bring the copy NAME up to date and print where it is. Only
-# what changed is copied, for make to build only that.
+# what differs is copied, for make to build only that, also in a new checkout.
 build_copy()
 {
-	local dir file
+	local dir=$IVSHM_CACHE/build/$1 file
 
-	dir=$IVSHM_CACHE/build/$(printf '%s' "$IVSHM_TOP" | hash_of)-$1
-	mkdir -p "$dir"
-	cp -au "$IVSHM_TOP/Kbuild" "$IVSHM_TOP/drivers" "$IVSHM_TOP/include" "$dir/" || return 1
+	mkdir -p "$dir" || return 1
+	(cd "$IVSHM_TOP" && find Kbuild drivers include \( -name Kbuild -o -name '*.[ch]' \) ! -name '*.mod.c') |
+		while read -r file; do
+			cmp -s "$IVSHM_TOP/$file" "$dir/$file" ||
+				install -D -m 644 "$IVSHM_TOP/$file" "$dir/$file" || return 1
+		done || return 1
 	# Kbuild takes tests by wildcard: what was deleted must not linger.
 	(cd "$dir" && find Kbuild drivers include -name '*.[ch]' ! -name '*.mod.c') |
 		while read -r file; do

@@ -45,7 +45,14 @@ installs()
 	diff - <(installed) <<-LIST
 		644 etc/apparmor.d/abstractions/libvirt-qemu.d/ivshm
 		644 lib/modules/$(cat "$kernel_dir/release")/extra/drivers/ivshm/ivshm.ko
+		644 usr/include/ivshm/libivshm.h
+		644 usr/include/ivshm/linux/ivshm.h
+		644 usr/include/ivshm/linux/ivshm_msgq.h
+		644 usr/lib/libivshm.a
+		777 usr/lib/libivshm.so
+		644 usr/lib/libivshm.so.0
 		644 usr/lib/modules-load.d/ivshm.conf
+		644 usr/lib/pkgconfig/libivshm.pc
 		644 usr/lib/systemd/system/ivshm-couplings.service
 		644 usr/lib/udev/rules.d/60-ivshm.rules
 		755 usr/sbin/ivmctl

@@ -350,6 +350,17 @@ static int drop_net_admin(void)
 	return syscall(SYS_capset, &head, caps);
 }
 
+/* A command about nothing: whether it is allowed is asked first. */
+static int try_command(struct request *r, int cmd, int object)
+{
+	unsigned int nest;
+
+	nl_begin(r->msg, r->family, cmd, 0);
+	nest = nl_nest(r->msg, object);
+	nl_nest_end(r->msg, nest);
+	return req_talk(r, NULL, NULL);
+}
+
 static int without_privilege(struct request *r)
 {
 	if (drop_net_admin())
@@ -361,6 +372,10 @@ static int without_privilege(struct request *r)
 		return 3;
 	if (req_get(r, "x", NULL, NULL) || req_nr_couplings(r) != 1)
 		return 4;
+	if (try_command(r, IVSHM_CMD_COUPLING_SET, IVSHM_A_COUPLING) != -EPERM ||
+	    try_command(r, IVSHM_CMD_ADDR_NEW, IVSHM_A_ADDR) != -EPERM ||
+	    try_command(r, IVSHM_CMD_ADDR_DEL, IVSHM_A_ADDR) != -EPERM)
+		return 5;
 	return 0;
 }
 

@@ -73,6 +73,10 @@ static const struct wrong wrongs[] = {
 	{ "park_us", EINVAL, "x", STATIC, 2, NULL, A(PARK_US), 1000001, A(PARK_US) },
 	{ "bypass", EINVAL, "x", DYNAMIC, 2, NULL, A(BYPASS), 2, A(BYPASS) },
 	{ "bypass, static", EINVAL, "x", STATIC, 2, NULL, A(BYPASS), 0, A(BYPASS) },
+	{ "strict", EINVAL, "x", STATIC, 2, NULL, A(STRICT), 2, A(STRICT) },
+	{ "match", EINVAL, "x", DYNAMIC, 2, NULL, A(MATCH), 2, A(MATCH) },
+	{ "match, static", EINVAL, "x", STATIC, 2, NULL, A(MATCH), 0, A(MATCH) },
+	{ "disabled", EINVAL, "x", STATIC, 2, NULL, A(DISABLED), 2, A(DISABLED) },
 	{ "state", EINVAL, "x", DYNAMIC, 2, NULL, A(STATE), 0, A(STATE) },
 };
 
@@ -97,7 +101,8 @@ static unsigned int put_wrong(struct request *r, const struct wrong *wrong)
 			req_put_member(msg, name);
 	}
 	nl_nest_end(msg, members);
-	if (wrong->option == A(BYPASS))
+	if (wrong->option == A(BYPASS) || wrong->option == A(STRICT) ||
+	    wrong->option == A(DISABLED))
 		at[wrong->option] = nl_put_u8(msg, wrong->option, wrong->value);
 	else if (wrong->option)
 		at[wrong->option] = nl_put_u32(msg, wrong->option, wrong->value);

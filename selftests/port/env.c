@@ -85,18 +85,47 @@ long env_number(const char *path)
 	return value;
 }
 
+/* What such a file says is @word. */
+static bool env_is(const char *path, const char *word)
+{
+	char text[32] = "";
+	FILE *f = fopen(path, "r");
+
+	if (!f)
+		return false;
+	if (!fgets(text, sizeof(text), f))
+		*text = '\0';
+	fclose(f);
+	text[strcspn(text, "\n")] = '\0';
+	return !strcmp(text, word);
+}
+
 int env_forwarding(const char *tap)
 {
 	__u64 end = now_ms() + 5000;
-	char path[100];
+	char state[100], bridge[100];
 
-	snprintf(path, sizeof(path), "/sys/class/net/%s/brport/state", tap);
-	while (env_number(path) != BR_STATE_FORWARDING) {
+	snprintf(state, sizeof(state), "/sys/class/net/%s/brport/state", tap);
+	snprintf(bridge, sizeof(bridge), "/sys/class/net/%s/master/operstate", tap);
+	while (env_number(state) != BR_STATE_FORWARDING || !env_is(bridge, "up")) {
 		if (now_ms() >= end)
 			return -ETIMEDOUT;
 		usleep(10000);
 	}
 	return 0;
+}
+
+bool env_debug(void)
+{
+	FILE *f = fopen("/proc/kallsyms", "r");
+	bool found = false;
+	char line[512];
+
+	while (f && !found && fgets(line, sizeof(line), f))
+		found = strstr(line, " kasan_report\n");
+	if (f)
+		fclose(f);
+	return found;
 }
 
 int env_bridge(const char *name)

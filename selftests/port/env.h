@@ -11,8 +11,10 @@
 /* A network namespace of our own with a bridge br0. 0 or -errno. */
 int env_setup(void);
 int env_bridge(const char *name);
-/* Until its bridge forwards for @dev: it hears of what becomes of it a moment later. */
+/* Until its bridge is up and forwards for @dev: both hear of that a moment later. */
 int env_forwarding(const char *dev);
+/* Whether the kernel watches all that it does, and is slow. */
+bool env_debug(void);
 int env_mtu(const char *dev, int mtu);
 /* Write to a file of /proc or /sys. 0 or -errno. */
 int env_write(const char *path, const char *text);

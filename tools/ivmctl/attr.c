@@ -33,11 +33,19 @@ static const struct value_name coupling_type_names[] = {
 
 const struct value_names coupling_types = VALUES(coupling_type);
 
+static const struct value_name match_names[] = {
+	[IVSHM_MATCH_MAC] = { .name = "mac" },
+	[IVSHM_MATCH_IP]  = { .name = "ip" },
+};
+
+const struct value_names matches = VALUES(match);
+
 static const struct value_name coupling_state_names[] = {
 	[IVSHM_COUPLING_WAITING] = { .name = "waiting" },
 	[IVSHM_COUPLING_READY]	 = { .name = "ready" },
 	[IVSHM_COUPLING_COUPLED] = { .name = "coupled" },
 	[IVSHM_COUPLING_GONE]	 = { .name = "gone" },
+	[IVSHM_COUPLING_DISABLED] = { .name = "disabled" },
 };
 
 const struct value_names coupling_states = VALUES(coupling_state);
@@ -56,6 +64,13 @@ static const struct value_name region_state_names[] = {
 };
 
 const struct value_names region_states = VALUES(region_state);
+
+static const struct value_name peer_state_names[] = {
+	[IVSHM_PEER_DENIED]	= { .name = "denied" },
+	[IVSHM_PEER_ALLOWED]	= { .name = "allowed" },
+};
+
+const struct value_names peer_states = VALUES(peer_state);
 
 static const struct value_name reason_names[] = {
 	[IVSHM_REASON_NONE] = { .name = "none" },
@@ -132,6 +147,7 @@ static const struct attr stat_attrs[] = {
 	STAT(DROP_UPLINK, "drop_uplink", "dropped: refused by the uplink"),
 	STAT(DROP_ISOLATED, "drop_isolated", "dropped: from the tap of a static member"),
 	STAT(DROP_MEMORY, "drop_memory", "dropped: no memory"),
+	STAT(DROP_SPOOFED, "drop_spoofed", "dropped: not from an address of the port"),
 	STAT(RING_ERRORS, "ring_errors", "rings stopped for a guest's mistake"),
 	STAT(KICKS_TX, "kicks_tx", "kicks by the guest, transmit"),
 	STAT(KICKS_RX, "kicks_rx", "kicks by the guest, receive"),
@@ -172,7 +188,24 @@ const struct attr_set attrs_port = ATTRS(port);
 static const struct attr member_attrs[] = {
 	ATTR(IVSHM_A_MEMBER_NAME, AT_STRING, "name", "port"),
 	ATTR(IVSHM_A_MEMBER_PRESENT, AT_FLAG, "present", "present"),
+	ATTR(IVSHM_A_MEMBER_IMPLICIT, AT_FLAG, "implicit", "implicit"),
 };
+
+static const struct attr rule_attrs[] = {
+	ATTR(IVSHM_A_MEMBER_GLOB, AT_STRING, "glob", "pattern"),
+	ATTR(IVSHM_A_MEMBER_MAC, AT_MAC, "mac", "address"),
+	ATTR(IVSHM_A_MEMBER_IPV4, AT_IPV4, "ip", "address"),
+	ATTR(IVSHM_A_MEMBER_IPV6, AT_IPV6, "ip", "address"),
+	ATTR(IVSHM_A_MEMBER_UPPER, AT_STRING, "upper", "upper device"),
+};
+
+static const struct attr_set attrs_rule = ATTRS(rule);
+
+static const struct attr rules_attrs[] = {
+	ATTR(IVSHM_A_COUPLING_MEMBER, AT_NEST, "rule", "rule", .nest = &attrs_rule),
+};
+
+static const struct attr_set attrs_rules = ATTRS(rules);
 
 static const struct attr_set attrs_member = ATTRS(member);
 
@@ -207,7 +240,11 @@ static const struct attr coupling_attrs[] = {
 	ATTR(IVSHM_A_COUPLING_IDLE, AT_U32, "idle", "idle"),
 	ATTR(IVSHM_A_COUPLING_PARK_US, AT_U32, "park_us", "park-us"),
 	ATTR(IVSHM_A_COUPLING_BYPASS, AT_BOOL, "bypass", "bypass"),
+	ATTR(IVSHM_A_COUPLING_STRICT, AT_BOOL, "strict", "strict"),
+	ATTR(IVSHM_A_COUPLING_MATCH, AT_ENUM, "match", "match", .values = &matches),
+	ATTR(IVSHM_A_COUPLING_DISABLED, AT_BOOL, "disabled", "disabled"),
 	ATTR(IVSHM_A_COUPLING_MEMBERS, AT_LIST, "members", "ports", .nest = &attrs_members),
+	ATTR(IVSHM_A_COUPLING_RULES, AT_LIST, "rules", "rules", .nest = &attrs_rules),
 	ATTR(IVSHM_A_COUPLING_PAIRS, AT_LIST, "pairs", "pairs", .nest = &attrs_pairs),
 	/* Events have just one. */
 	ATTR(IVSHM_A_COUPLING_PAIR, AT_NEST, "pair", "pair", .nest = &attrs_pair),
@@ -217,7 +254,12 @@ const struct attr_set attrs_coupling = ATTRS(coupling);
 
 static const struct attr addr_attrs[] = {
 	ATTR(IVSHM_A_ADDR_MAC, AT_MAC, "mac", "address"),
+	ATTR(IVSHM_A_ADDR_IPV4, AT_IPV4, "ip", "address"),
+	ATTR(IVSHM_A_ADDR_IPV6, AT_IPV6, "ip", "address"),
 	ATTR(IVSHM_A_ADDR_PORT, AT_STRING, "port", "port"),
+	ATTR(IVSHM_A_ADDR_CONFIGURED, AT_FLAG, "configured", "configured"),
+	ATTR(IVSHM_A_ADDR_LLADDR, AT_MAC, "lladdr", "lladdr"),
+	ATTR(IVSHM_A_ADDR_RING, AT_HEX64, "ring", "ring"),
 	ATTR(IVSHM_A_ADDR_AGE, AT_U32, "age", "age"),
 };
 
@@ -238,11 +280,51 @@ static const struct attr region_attrs[] = {
 
 const struct attr_set attrs_region = ATTRS(region);
 
+#define PEER_STAT(id_, key_, word_) \
+	ATTR(IVSHM_A_PEER_STAT_##id_, AT_U64, key_, word_)
+
+static const struct attr peer_stat_attrs[] = {
+	PEER_STAT(MESSAGES, "messages", "messages sent"),
+	PEER_STAT(BYTES, "bytes", "bytes sent"),
+	PEER_STAT(COPIED, "copied", "messages copied"),
+	PEER_STAT(MOVED, "moved", "messages whose pages moved"),
+	PEER_STAT(SHARED, "shared", "messages whose pages were shared"),
+	PEER_STAT(SIGNALS, "signals", "times the receiver was told at once"),
+	PEER_STAT(DEFERRED_OWN, "deferred_own", "deferred until the receiver came"),
+	PEER_STAT(DEFERRED_TIMED, "deferred_timed", "deferred until the time was over"),
+	PEER_STAT(LOST, "lost", "messages that nobody received"),
+	PEER_STAT(REFUSED_FULL, "refused_full", "refused: too much waits"),
+	PEER_STAT(REFUSED_SLOT, "refused_slot", "refused: no landing slot"),
+	PEER_STAT(REFUSED_BUSY, "refused_busy", "refused: pages in use"),
+};
+
+const struct attr_set attrs_peer_stat = ATTRS(peer_stat);
+
+/* All but UNSPEC and PAD. */
+static_assert(ARRAY_SIZE(peer_stat_attrs) == __IVSHM_A_PEER_STAT_MAX - 2,
+	      "every counter of a peer has a name");
+
+static const struct attr peer_attrs[] = {
+	ATTR(IVSHM_A_PEER_FROM, AT_STRING, "from", "sender"),
+	ATTR(IVSHM_A_PEER_TO, AT_STRING, "to", "receiver"),
+	ATTR(IVSHM_A_PEER_MESSAGES, AT_U32, "messages", "messages"),
+	ATTR(IVSHM_A_PEER_PAGES, AT_U64, "pages", "pages"),
+	ATTR(IVSHM_A_PEER_BYTES, AT_U64, "bytes", "bytes"),
+	ATTR(IVSHM_A_PEER_NOW_MESSAGES, AT_U32, "now_messages", "messages waiting"),
+	ATTR(IVSHM_A_PEER_NOW_PAGES, AT_U64, "now_pages", "pages waiting"),
+	ATTR(IVSHM_A_PEER_NOW_BYTES, AT_U64, "now_bytes", "bytes waiting"),
+	ATTR(IVSHM_A_PEER_STATS, AT_NEST, "stats", "statistics",
+	     .nest = &attrs_peer_stat),
+};
+
+const struct attr_set attrs_peer = ATTRS(peer);
+
 static const struct attr message_attrs[] = {
 	ATTR(IVSHM_A_PORT, AT_NEST, "port", "port", .nest = &attrs_port),
 	ATTR(IVSHM_A_COUPLING, AT_NEST, "coupling", "coupling", .nest = &attrs_coupling),
 	ATTR(IVSHM_A_ADDR, AT_NEST, "address", "address", .nest = &attrs_addr),
 	ATTR(IVSHM_A_REGION, AT_NEST, "region", "region", .nest = &attrs_region),
+	ATTR(IVSHM_A_PEER, AT_NEST, "peer", "peer", .nest = &attrs_peer),
 	/* The states belong to different enums, see cmd_monitor.c. */
 	ATTR(IVSHM_A_EVENT_OLD_STATE, AT_U32, "old", "old state"),
 	ATTR(IVSHM_A_EVENT_NEW_STATE, AT_U32, "new", "new state"),
@@ -298,6 +380,10 @@ static int attr_min_len(uint8_t type)
 		return 8;
 	case AT_MAC:
 		return 6;
+	case AT_IPV4:
+		return 4;
+	case AT_IPV6:
+		return 16;
 	default:
 		return 0;
 	}
@@ -336,10 +422,14 @@ static json_t *decode_ifindex(uint32_t ifindex)
 	return json_text(name, strlen(name));
 }
 
-static json_t *decode_mac(const unsigned char *mac)
+static json_t *decode_addr(enum word_addr_kind kind, const void *bytes, size_t len)
 {
-	return json_sprintf("%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1],
-			    mac[2], mac[3], mac[4], mac[5]);
+	struct word_addr addr = { .kind = kind };
+	char text[WORD_ADDR_TEXT];
+
+	memcpy(addr.bytes, bytes, len);
+	word_addr_text(&addr, text);
+	return json_string(text);
 }
 
 static json_t *decode_one(const struct attr *attr, struct nlattr *nla)
@@ -369,7 +459,11 @@ static json_t *decode_one(const struct attr *attr, struct nlattr *nla)
 	case AT_IFINDEX:
 		return decode_ifindex(nla_get_u32(nla));
 	case AT_MAC:
-		return decode_mac(nla_data(nla));
+		return decode_addr(WORD_MAC, nla_data(nla), 6);
+	case AT_IPV4:
+		return decode_addr(WORD_IPV4, nla_data(nla), 4);
+	case AT_IPV6:
+		return decode_addr(WORD_IPV6, nla_data(nla), 16);
 	case AT_NEST:
 		return decode_set(attr->nest, nla_data(nla), nla_len(nla));
 	case AT_LIST:

@@ -26,6 +26,8 @@ enum attr_type {
 	AT_ENUM,	/* u32, a string in JSON */
 	AT_IFINDEX,	/* u32, the interface's name in JSON */
 	AT_MAC,
+	AT_IPV4,
+	AT_IPV6,
 	AT_NEST,	/* an object */
 	AT_LIST,	/* a nest with any number of one attribute: an array */
 };
@@ -78,13 +80,17 @@ extern const struct attr_set attrs_port;
 extern const struct attr_set attrs_coupling;
 extern const struct attr_set attrs_addr;
 extern const struct attr_set attrs_region;
+extern const struct attr_set attrs_peer;
+extern const struct attr_set attrs_peer_stat;
 extern const struct attr_set attrs_stat;
 
 extern const struct value_names port_states;
 extern const struct value_names coupling_types;
 extern const struct value_names coupling_states;
+extern const struct value_names matches;
 extern const struct value_names pair_states;
 extern const struct value_names region_states;
+extern const struct value_names peer_states;
 extern const struct value_names reasons;
 
 /* The entry for attribute @id, or NULL. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* From the couplings that there are to those that are declared, and back. */
+/* From what there is to what is declared, and back. */
 #ifndef _IVMCTL_CHANGE_H
 #define _IVMCTL_CHANGE_H
 
@@ -8,17 +8,20 @@
 #include <stdio.h>
 
 #include "conf.h"
+#include "decl.h"
 #include "ivmctl.h"
 
 /**
- * struct change - of one coupling
- * @name:   of the coupling
+ * struct change - of one coupling, or address
+ * @kind:   enum decl_kind
+ * @name:   its name
  * @before: what the kernel has, NULL if it is to be added
  * @after:  what is declared, NULL if it is to be deleted
  * @file:   where @after is declared, NULL if nowhere
  * @line:   of @file
  */
 struct change {
+	enum decl_kind kind;
 	const char *name;
 	json_t *before;
 	json_t *after;
@@ -30,8 +33,8 @@ struct change {
  * struct changes - what lies between two states
  * @list: deletions, then replacements, then additions
  * @nr:   number of @list
- * @same: couplings that stay untouched
- * @kept: couplings that no file declares and that stay nevertheless
+ * @same: how many stay untouched
+ * @kept: how many stay although no file declares them
  */
 struct changes {
 	struct change *list;

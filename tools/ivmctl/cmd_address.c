@@ -2,6 +2,7 @@
 /* ivmctl address */
 #include <string.h>
 
+#include "address.h"
 #include "nl.h"
 #include "output.h"
 
@@ -62,9 +63,114 @@ static int address_show(struct ctx *ctx, int argc, char **argv)
 	return RC_OK;
 }
 
+static int parse_address(const struct ctx *ctx, const char *word, struct word_addr *address)
+{
+	if (word_addr(word, address))
+		return 0;
+	return usage(ctx, "\"%s\" is no MAC, IPv4 or IPv6 address", word);
+}
+
+/* What follows the address. */
+static int parse_rest(const struct ctx *ctx, json_t *decl, int argc, char **argv)
+{
+	static const char *const keywords[] = { "port", "lladdr", NULL };
+	struct word_addr mac;
+	int match, i;
+
+	for (i = 0; i < argc; i += 2) {
+		match = word_match(argv[i], keywords);
+		if (match < 0)
+			return word_unknown(ctx, "keyword", argv[i], match, keywords);
+		if (json_object_get(decl, keywords[match]))
+			return usage(ctx, "%s is given twice", keywords[match]);
+		if (i + 1 == argc)
+			return usage(ctx, "missing argument: the value of %s", keywords[match]);
+		if (!match) {
+			if (word_name(ctx, "NAME", argv[i + 1]))
+				return RC_USAGE;
+			address_set_port(decl, argv[i + 1]);
+			continue;
+		}
+		if (!word_addr(argv[i + 1], &mac) || mac.kind != WORD_MAC)
+			return usage(ctx, "\"%s\" is no MAC address", argv[i + 1]);
+		address_set_lladdr(decl, &mac);
+	}
+	if (!json_object_get(decl, "port"))
+		return usage_missing(ctx, "port NAME");
+	return 0;
+}
+
+static int add_one(struct ctx *ctx, const json_t *decl)
+{
+	const struct ivnl *nl = ivnl_get(ctx);
+	struct nl_msg *msg;
+	char what[128];
+	bool full;
+
+	if (!nl)
+		return RC_REFUSED;
+	msg = address_msg_new(nl, decl, &full);
+	snprintf(what, sizeof(what), "cannot add address %s", json_str(decl, "name"));
+	return ivnl_request(ctx, nl, msg, full, NULL, what);
+}
+
+static int address_add(struct ctx *ctx, int argc, char **argv)
+{
+	struct word_addr address;
+	json_t *decl;
+	int rc;
+
+	if (!argc)
+		return usage_missing(ctx, "ADDRESS");
+	if (parse_address(ctx, argv[0], &address))
+		return RC_USAGE;
+	decl = address_new(&address);
+	rc = parse_rest(ctx, decl, argc - 1, argv + 1);
+	if (!rc)
+		rc = add_one(ctx, decl);
+	json_decref(decl);
+	return rc;
+}
+
+static int del_one(const struct ctx *ctx, const struct ivnl *nl, const char *word)
+{
+	struct nl_msg *msg;
+	char what[128];
+	bool full;
+
+	msg = address_msg_del(nl, word, &full);
+	snprintf(what, sizeof(what), "cannot delete address %s", word);
+	return ivnl_request(ctx, nl, msg, full, NULL, what);
+}
+
+/* All of them, even if one cannot be deleted. */
+static int address_del(struct ctx *ctx, int argc, char **argv)
+{
+	struct word_addr address;
+	int rc = RC_OK, i;
+	struct ivnl *nl;
+
+	if (!argc)
+		return usage_missing(ctx, "ADDRESS");
+	for (i = 0; i < argc; i++)
+		if (parse_address(ctx, argv[i], &address))
+			return RC_USAGE;
+
+	nl = ivnl_get(ctx);
+	if (!nl)
+		return RC_REFUSED;
+	for (i = 0; i < argc; i++)
+		if (del_one(ctx, nl, argv[i]))
+			rc = RC_REFUSED;
+	return rc;
+}
+
 static const struct verb address_verbs[] = {
 	{ "show", "list", "[port NAME]", "show which address is at which port",
 	  address_show },
+	{ "add", "new", "ADDRESS port NAME [lladdr MAC]",
+	  "configure an address of a port, which need not run yet", address_add },
+	{ "del", "delete", "ADDRESS...", "take configured addresses back", address_del },
 	{ .name = NULL }
 };
 
@@ -72,4 +178,7 @@ const struct object object_address = {
 	.name = "address",
 	.help = "addresses and the ports they are at",
 	.verbs = address_verbs,
+	.more =
+	"An ADDRESS is a MAC, IPv4 or IPv6 address; lladdr is the MAC address that an\n"
+	"IP address is at.\n",
 };

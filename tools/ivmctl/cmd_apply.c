@@ -5,7 +5,7 @@
 
 #include "change.h"
 #include "conf.h"
-#include "coupling.h"
+#include "decl.h"
 #include "file.h"
 #include "nl.h"
 #include "output.h"
@@ -82,9 +82,9 @@ static int diff_run(struct ctx *ctx, int argc, char **argv)
 }
 
 /* Whether @decl is still the same when it is read from a file again. */
-static bool reads_back(const json_t *decl)
+static bool reads_back(enum decl_kind kind, const json_t *decl)
 {
-	const struct conf_coupling *found;
+	const struct conf_decl *found;
 	struct conf conf;
 	char *text;
 	size_t len;
@@ -92,7 +92,7 @@ static bool reads_back(const json_t *decl)
 	FILE *f;
 
 	f = check_alloc(open_memstream(&text, &len));
-	conf_write(f, decl);
+	decl_ops[kind].write(f, decl);
 	fclose(f);
 
 	conf_init(&conf);
@@ -100,34 +100,60 @@ static bool reads_back(const json_t *decl)
 	f = check_alloc(fmemopen(text, len, "r"));
 	conf_read_file(&conf, f, json_str(decl, "name"));
 	fclose(f);
-	found = conf.errors ? NULL : conf_find(&conf, json_str(decl, "name"));
-	same = found && coupling_same(found->decl, decl);
+	found = conf.errors ? NULL : conf_find(&conf, kind, json_str(decl, "name"));
+	same = found && decl_ops[kind].same(found->decl, decl);
 	conf_free(&conf);
 	free(text);
 	return same;
 }
 
-static int save_text(const struct ctx *ctx, const json_t *decls, FILE *f)
+static int save_kind(const struct ctx *ctx, enum decl_kind kind, const json_t *decls, FILE *f)
 {
 	json_t *decl;
 	size_t i;
 
-	fputs("# Couplings of virtual machines, see ivmctl-conf(5).\n", f);
 	json_array_foreach(decls, i, decl) {
 		/* There are names that the kernel takes and a file cannot have. */
-		if (!reads_back(decl)) {
-			complain(ctx,
-				 "coupling %s cannot be saved: its names do not fit into a file",
-				 json_str(decl, "name"));
+		if (!reads_back(kind, decl)) {
+			complain(ctx, "%s %s cannot be saved: its names do not fit into a file",
+				 decl_ops[kind].word, json_str(decl, "name"));
 			return RC_REFUSED;
 		}
 		fputc('\n', f);
-		conf_write(f, decl);
+		decl_ops[kind].write(f, decl);
 	}
 	return RC_OK;
 }
 
-static int save(struct ctx *ctx, const json_t *decls, const char *path)
+static int save_text(const struct ctx *ctx, const json_t *lists, FILE *f)
+{
+	int kind, rc = RC_OK;
+
+	fputs("# Couplings of virtual machines, see ivmctl-conf(5).\n", f);
+	for (kind = 0; kind < DECL_KINDS && !rc; kind++)
+		rc = save_kind(ctx, kind, json_object_get(lists, decl_ops[kind].list), f);
+	return rc;
+}
+
+/* An array for each kind, in order for those who compare two files. */
+static json_t *sorted_lists(const json_t *table)
+{
+	json_t *lists = check_alloc(json_object());
+	json_t *list, *decl;
+	const char *name;
+	int kind;
+
+	for (kind = 0; kind < DECL_KINDS; kind++) {
+		list = check_alloc(json_array());
+		json_object_foreach(decl_table_kind(table, kind), name, decl)
+			json_array_append(list, decl);
+		json_object_set_new(lists, decl_ops[kind].list,
+				    json_sorted(list, json_by_name));
+	}
+	return lists;
+}
+
+static int save(struct ctx *ctx, const json_t *lists, const char *path)
 {
 	char *text;
 	size_t len;
@@ -135,7 +161,7 @@ static int save(struct ctx *ctx, const json_t *decls, const char *path)
 	int rc;
 
 	f = check_alloc(open_memstream(&text, &len));
-	rc = save_text(ctx, decls, f);
+	rc = save_text(ctx, lists, f);
 	fclose(f);
 	if (!rc && path)
 		rc = file_replace(ctx, path, text, len);
@@ -148,27 +174,23 @@ static int save(struct ctx *ctx, const json_t *decls, const char *path)
 static int save_run(struct ctx *ctx, int argc, char **argv)
 {
 	static const struct word_option options[] = { { .name = NULL } };
-	json_t *couplings, *coupling, *decls;
-	size_t i;
+	json_t *table, *lists;
 	int rc;
 
 	if (word_options(ctx, options, &argc, argv))
 		return RC_USAGE;
 	if (argc > 1)
 		return usage_extra(ctx, argv[1]);
-	if (ivnl_fetch(ctx, &ivnl_kind_coupling, NULL, &couplings))
+	table = decl_table_fetch(ctx);
+	if (!table)
 		return RC_REFUSED;
-	decls = check_alloc(json_array());
-	json_array_foreach(couplings, i, coupling)
-		json_array_append_new(decls, coupling_declared(coupling));
-	json_decref(couplings);
-	/* For those who compare two files. */
-	decls = json_sorted(decls, json_by_name);
+	lists = sorted_lists(table);
+	json_decref(table);
 
 	if (ctx->json && !argc)
-		return print_json(ctx, decls);
-	rc = save(ctx, decls, argc && strcmp(argv[0], "-") ? argv[0] : NULL);
-	json_decref(decls);
+		return print_json(ctx, lists);
+	rc = save(ctx, lists, argc && strcmp(argv[0], "-") ? argv[0] : NULL);
+	json_decref(lists);
 	return rc;
 }
 
@@ -184,7 +206,7 @@ static const struct verb apply_verbs[] = {
 
 const struct object command_apply = {
 	.name = "apply",
-	.help = "make couplings what files declare",
+	.help = "make couplings and addresses what files declare",
 	.verbs = apply_verbs,
 	.more =
 	"All or nothing; what does not differ is not touched, what no file declares\n"
@@ -201,7 +223,7 @@ static const struct verb diff_verbs[] = {
 
 const struct object command_diff = {
 	.name = "diff",
-	.help = "compare couplings with what files declare",
+	.help = "compare couplings and addresses with what files declare",
 	.verbs = diff_verbs,
 	.more =
 	"Prints what apply would do. Exit status: 0 no difference, 1 some, 2 trouble.\n"
@@ -216,6 +238,6 @@ static const struct verb save_verbs[] = {
 
 const struct object command_save = {
 	.name = "save",
-	.help = "write the couplings that there are as a file for apply",
+	.help = "write the couplings and addresses that there are as a file for apply",
 	.verbs = save_verbs,
 };

@@ -7,11 +7,15 @@
 #include "output.h"
 #include "verbs.h"
 
-/* The word that makes the next one a port. */
-#define OPT_PORT	COUPLING_OPTIONS
+/* Words that say what the next one is, after those of options. */
+enum {
+	OPT_PORT = COUPLING_OPTIONS,
+	OPT_UPPER,
+	OPTIONS,
+};
 
 /* Written out in full, so that they do not take names away from ports. */
-static const char *options[COUPLING_OPTIONS + 2];
+static const char *options[OPTIONS + 1];
 
 static void fill_options(void)
 {
@@ -20,6 +24,7 @@ static void fill_options(void)
 	for (i = 0; i < COUPLING_OPTIONS; i++)
 		options[i] = coupling_options[i].word;
 	options[OPT_PORT] = "port";
+	options[OPT_UPPER] = "upper";
 }
 
 static int parse_type(const struct ctx *ctx, const char *word, uint32_t *type)
@@ -102,15 +107,14 @@ static int check_member(const struct ctx *ctx, const char *word)
 
 static int parse_rest(const struct ctx *ctx, json_t *decl, int argc, char **argv)
 {
-	const json_t *members = json_object_get(decl, "members");
 	int i, option;
 
 	for (i = 0; i < argc; i++) {
 		option = option_of(argv[i]);
 		if (option < 0) {
-			if (check_member(ctx, argv[i]))
+			if (!coupling_word_is_rule(argv[i]) && check_member(ctx, argv[i]))
 				return RC_USAGE;
-			coupling_add_member(decl, argv[i]);
+			coupling_add_word(decl, argv[i]);
 			continue;
 		}
 		if (++i == argc)
@@ -118,11 +122,15 @@ static int parse_rest(const struct ctx *ctx, json_t *decl, int argc, char **argv
 				     options[option]);
 		if (option == OPT_PORT)
 			coupling_add_member(decl, argv[i]);
+		else if (option == OPT_UPPER && word_name(ctx, "DEVICE", argv[i]))
+			return RC_USAGE;
+		else if (option == OPT_UPPER)
+			coupling_add_rule(decl, "upper", argv[i]);
 		else if (parse_option(ctx, decl, &coupling_options[option], argv[i]))
 			return RC_USAGE;
 	}
-	if (json_array_size(members) < 2)
-		return usage_missing(ctx, json_array_size(members) ?
+	if (!coupling_has_members(decl))
+		return usage_missing(ctx, json_array_size(json_object_get(decl, "members")) ?
 				     "a second PORT" : "PORT");
 	return 0;
 }
@@ -166,6 +174,59 @@ static int coupling_add(struct ctx *ctx, int argc, char **argv)
 	return rc;
 }
 
+static int parse_changes(const struct ctx *ctx, json_t *difference, int argc, char **argv)
+{
+	int i, option;
+
+	for (i = 0; i < argc; i += 2) {
+		option = option_of(argv[i]);
+		if (option < 0 || option >= COUPLING_OPTIONS ||
+		    !coupling_options[option].change)
+			return usage(ctx, "\"%s\" is no option that can be changed", argv[i]);
+		if (i + 1 == argc)
+			return usage(ctx, "missing argument: the value of %s", argv[i]);
+		if (parse_option(ctx, difference, &coupling_options[option], argv[i + 1]))
+			return RC_USAGE;
+	}
+	return 0;
+}
+
+static int change_one(struct ctx *ctx, const json_t *difference)
+{
+	const struct ivnl *nl = ivnl_get(ctx);
+	struct nl_msg *msg;
+	char what[128];
+	bool full;
+
+	if (!nl)
+		return RC_REFUSED;
+	msg = coupling_msg_set(nl, difference, &full);
+	snprintf(what, sizeof(what), "cannot change coupling %s",
+		 json_str(difference, "name"));
+	return ivnl_request(ctx, nl, msg, full, NULL, what);
+}
+
+static int coupling_change(struct ctx *ctx, int argc, char **argv)
+{
+	json_t *difference;
+	int rc;
+
+	if (!argc)
+		return usage_missing(ctx, "NAME");
+	if (word_name(ctx, "NAME", argv[0]))
+		return RC_USAGE;
+	if (argc == 1)
+		return usage_missing(ctx, "an option");
+
+	fill_options();
+	difference = json_pack("{s:o}", "name", json_string_nocheck(argv[0]));
+	rc = parse_changes(ctx, difference, argc - 1, argv + 1);
+	if (!rc)
+		rc = change_one(ctx, difference);
+	json_decref(difference);
+	return rc;
+}
+
 static int del_one(const struct ctx *ctx, const struct ivnl *nl, const char *name)
 {
 	struct nl_msg *msg;
@@ -189,9 +250,12 @@ static int coupling_show(struct ctx *ctx, int argc, char **argv)
 
 static const struct verb coupling_verbs[] = {
 	{ "show", "list", "[NAME]", "show one coupling or all", coupling_show },
-	{ "add", "new", "NAME static|dynamic PORT PORT... [OPTION VALUE]...",
+	{ "add", "new", "NAME static|dynamic PORT|RULE... [OPTION VALUE]...",
 	  "join ports, whose VMs need not run yet", coupling_add },
 	{ "del", "delete", "NAME...", "dissolve couplings", coupling_del },
+	{ "change", "set", "NAME OPTION VALUE [OPTION VALUE]...",
+	  "change threshold, idle and park-us, or switch it off, while frames flow",
+	  coupling_change },
 	{ .name = NULL }
 };
 
@@ -208,5 +272,12 @@ const struct object object_coupling = {
 	"  idle S         seconds without a frame that part it (30), 0 or never, dynamic only\n"
 	"  park-us N      microseconds a frame waits for a full receiver (1000)\n"
 	"  bypass yes|no  do not ask the bridge's rules (no), dynamic only\n"
-	"  port NAME      a port, also one whose name is that of an option\n",
+	"  strict yes|no  only from addresses configured for the port (no)\n"
+	"  match mac|ip   which address says whom a frame is for (mac), dynamic only\n"
+	"  disabled yes|no  as if it were not there (no)\n"
+	"  port NAME      a port, also one whose name is that of an option\n"
+	"Rules, for ports that need not be named:\n"
+	"  'vnet*'        a pattern for their names\n"
+	"  ADDRESS        the port that this MAC or IP address is configured for\n"
+	"  upper DEVICE   all on that Linux bridge, or on that lower device of macvtaps\n",
 };

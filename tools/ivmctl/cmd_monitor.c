@@ -18,6 +18,7 @@ enum filter {
 	SHOW_PORT = 1,
 	SHOW_COUPLING = 2,
 	SHOW_REGION = 4,
+	SHOW_PEER = 8,
 };
 
 struct monitor {
@@ -44,6 +45,7 @@ json_t *event_decode(const struct nlmsghdr *nlh, const struct timespec *when)
 	const json_t *port = json_object_get(message, "port");
 	const json_t *coupling = json_object_get(message, "coupling");
 	const json_t *region = json_object_get(message, "region");
+	const json_t *peer = json_object_get(message, "peer");
 	const json_t *pair = json_object_get(coupling, "pair");
 	const struct value_names *states;
 	json_t *event = NULL;
@@ -78,6 +80,12 @@ json_t *event_decode(const struct nlmsghdr *nlh, const struct timespec *when)
 		event = json_pack("{s:s, s:s, s:s}", "time", now, "event",
 				  "region", "region", json_str(region, "name"));
 		break;
+	case IVSHM_CMD_PEER_NTF:
+		states = &peer_states;
+		event = json_pack("{s:s, s:s, s:s, s:s}", "time", now, "event",
+				  "peer", "src", json_str(peer, "from"), "dst",
+				  json_str(peer, "to"));
+		break;
 	default:
 		break;
 	}
@@ -100,6 +108,8 @@ static void print_event(struct monitor *mon, json_t *event)
 		show = SHOW_PORT;
 	else if (!strcmp(kind, "region"))
 		show = SHOW_REGION;
+	else if (!strcmp(kind, "peer"))
+		show = SHOW_PEER;
 	if (!(mon->filter & show)) {
 		json_decref(event);
 		return;
@@ -238,7 +248,7 @@ static int monitor_run(struct ctx *ctx, int argc, char **argv, unsigned int filt
 
 static int monitor_all(struct ctx *ctx, int argc, char **argv)
 {
-	return monitor_run(ctx, argc, argv, SHOW_PORT | SHOW_COUPLING | SHOW_REGION);
+	return monitor_run(ctx, argc, argv, SHOW_PORT | SHOW_COUPLING | SHOW_REGION | SHOW_PEER);
 }
 
 static int monitor_port(struct ctx *ctx, int argc, char **argv)
@@ -256,12 +266,18 @@ static int monitor_region(struct ctx *ctx, int argc, char **argv)
 	return monitor_run(ctx, argc, argv, SHOW_REGION);
 }
 
+static int monitor_peer(struct ctx *ctx, int argc, char **argv)
+{
+	return monitor_run(ctx, argc, argv, SHOW_PEER);
+}
+
 static const struct verb monitor_verbs[] = {
 	{ "all", NULL, "", "print every event as it happens", monitor_all },
 	{ "port", NULL, "", "print what happens to ports", monitor_port },
 	{ "coupling", NULL, "", "print what happens to couplings and pairs",
 	  monitor_coupling },
 	{ "region", NULL, "", "print what happens to regions", monitor_region },
+	{ "peer", NULL, "", "print who is allowed and denied to send", monitor_peer },
 	{ .name = NULL }
 };
 

@@ -47,32 +47,6 @@ struct request {
 	uint64_t value[OPT_NODE + 1];
 };
 
-/* Bytes, or with a letter units of 1024, 1024 * 1024 and so on. */
-static int parse_size(const struct ctx *ctx, const char *what, const char *word,
-		      uint64_t *value)
-{
-	static const char units[] = "KMGT";
-	size_t digits = strspn(word, "0123456789");
-	const char *unit = NULL;
-	unsigned int shift;
-
-	if (digits && digits < 20 && word[digits]) {
-		unit = strchr(units, word[digits] & ~0x20);
-		/* As "16MiB", too. */
-		if (!unit || (word[digits + 1] && strcmp(word + digits + 1, "iB")))
-			digits = 0;
-	}
-	if (!digits)
-		return usage(ctx, "%s: \"%s\" is no size, as 4096, 64K, 16M, 1G or 1T",
-			     what, word);
-	shift = unit ? 10 * (unsigned int)(unit - units + 1) : 0;
-	*value = strtoull(word, NULL, 10);
-	if (digits > 19 || *value > UINT64_MAX >> shift)
-		return usage(ctx, "%s: %s is out of range", what, word);
-	*value <<= shift;
-	return 0;
-}
-
 static int parse_mode(const struct ctx *ctx, const char *word, uint64_t *value)
 {
 	size_t digits = strspn(word, "01234567");
@@ -137,7 +111,7 @@ static int parse_option(const struct ctx *ctx, struct request *req,
 	case OPT_NODE:
 		return parse_number(ctx, "node", "a NUMA node's number", word, value);
 	default:
-		return parse_size(ctx, options[option], word, value);
+		return word_size(ctx, options[option], word, value);
 	}
 }
 

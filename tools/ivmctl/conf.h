@@ -7,18 +7,21 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "decl.h"
 #include "ivmctl.h"
 
 #define CONF_DIR	"/etc/ivshm/couplings.d"
 #define CONF_SUFFIX	".conf"
 
 /**
- * struct conf_coupling - a section
+ * struct conf_decl - a section
+ * @kind: enum decl_kind
  * @decl: what it declares, complete
  * @file: where, owned by the struct conf
  * @line: of its heading
  */
-struct conf_coupling {
+struct conf_decl {
+	enum decl_kind kind;
 	json_t *decl;
 	const char *file;
 	unsigned int line;
@@ -26,18 +29,19 @@ struct conf_coupling {
 
 /**
  * struct conf - what some files declare together
- * @couplings: in the order of the files
- * @nr:        number of @couplings
- * @room:      for so many in @couplings
- * @names:     JSON object: the index of each coupling by its name
- * @members:   JSON object: the place of each member as "FILE:LINE" by its name
- * @files:     names of the files
- * @nr_files:  number of @files
- * @errors:    complaints so far
- * @quiet:     count them only
+ * @decls:    in the order of the files
+ * @nr:       number of @decls
+ * @room:     for so many in @decls
+ * @names:    the index of each, see decl_table_new()
+ * @members:  JSON object: the place of each member of a coupling as "FILE:LINE" by
+ *            its name
+ * @files:    names of the files
+ * @nr_files: number of @files
+ * @errors:   complaints so far
+ * @quiet:    count them only
  */
 struct conf {
-	struct conf_coupling *couplings;
+	struct conf_decl *decls;
 	size_t nr;
 	size_t room;
 	json_t *names;
@@ -67,16 +71,15 @@ void conf_free(struct conf *conf);
 int conf_read(const struct ctx *ctx, struct conf *conf, char **paths, int nr);
 /* One open file, which complaints call @name. Mistakes are counted in @conf. */
 void conf_read_file(struct conf *conf, FILE *f, const char *name);
-/* The coupling of that name, or NULL. */
-const struct conf_coupling *conf_find(const struct conf *conf, const char *name);
-/* Write the section that declares @decl. */
-void conf_write(FILE *f, const json_t *decl);
+/* The declaration of that name, or NULL. */
+const struct conf_decl *conf_find(const struct conf *conf, enum decl_kind kind,
+				  const char *name);
 
-/* conf_check.c, for conf.c */
+/* conf_check.c, for those who read sections */
 
 /* Complain about a line. */
-void conf_wrong(struct conf *conf, const char *file, unsigned int line,
-		const char *fmt, va_list ap) __printf(4, 0);
+void conf_complain(struct conf *conf, const char *file, unsigned int line,
+		   const char *fmt, va_list ap) __printf(4, 0);
 /* Whether @name may be that of a coupling, or of an interface; else what it must be. */
 const char *conf_bad_name(const char *name);
 const char *conf_bad_interface(const char *name);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Configuration as a whole: which files, what names may be, complaints, writing. */
+/* Configuration as a whole: which files, what names may be, complaints. */
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
@@ -10,16 +10,12 @@
 #include <sys/stat.h>
 
 #include "conf.h"
-#include "coupling.h"
 #include "output.h"
-
-/* Columns of what is written. */
-#define WIDTH	76
 
 void conf_init(struct conf *conf)
 {
 	memset(conf, 0, sizeof(*conf));
-	conf->names = check_alloc(json_object());
+	conf->names = decl_table_new();
 	conf->members = check_alloc(json_object());
 }
 
@@ -28,17 +24,17 @@ void conf_free(struct conf *conf)
 	size_t i;
 
 	for (i = 0; i < conf->nr; i++)
-		json_decref(conf->couplings[i].decl);
+		json_decref(conf->decls[i].decl);
 	for (i = 0; i < conf->nr_files; i++)
 		free(conf->files[i]);
 	json_decref(conf->names);
 	json_decref(conf->members);
-	free(conf->couplings);
+	free(conf->decls);
 	free(conf->files);
 }
 
-void conf_wrong(struct conf *conf, const char *file, unsigned int line,
-		const char *fmt, va_list ap)
+void conf_complain(struct conf *conf, const char *file, unsigned int line,
+		   const char *fmt, va_list ap)
 {
 	conf->errors++;
 	if (conf->quiet)
@@ -48,11 +44,12 @@ void conf_wrong(struct conf *conf, const char *file, unsigned int line,
 	fputc('\n', stderr);
 }
 
-const struct conf_coupling *conf_find(const struct conf *conf, const char *name)
+const struct conf_decl *conf_find(const struct conf *conf, enum decl_kind kind,
+				  const char *name)
 {
-	const json_t *index = json_object_get(conf->names, name);
+	const json_t *index = decl_table_get(conf->names, kind, name);
 
-	return index ? &conf->couplings[json_integer_value(index)] : NULL;
+	return index ? &conf->decls[json_integer_value(index)] : NULL;
 }
 
 /* With a backslash ivmctl shows what it cannot print, so that is no name. */
@@ -192,42 +189,4 @@ int conf_read(const struct ctx *ctx, struct conf *conf, char **paths, int nr)
 	if (!rc && conf->errors)
 		rc = RC_USAGE;
 	return rc;
-}
-
-/*
- * Writing
- */
-
-static void write_members(FILE *f, const json_t *members)
-{
-	int column = fprintf(f, "members =");
-	json_t *member;
-	size_t i;
-
-	json_array_foreach(members, i, member) {
-		const char *name = json_str(member, "name");
-
-		if (column + (int)strlen(name) >= WIDTH) {
-			fputs("\n\t", f);
-			column = 8;
-		}
-		column += fprintf(f, " %s", name);
-	}
-	fputc('\n', f);
-}
-
-void conf_write(FILE *f, const json_t *decl)
-{
-	const char *value;
-	char buf[16];
-	size_t i;
-
-	fprintf(f, "[coupling %s]\ntype = %s\n", json_str(decl, "name"),
-		json_str(decl, "type"));
-	write_members(f, json_object_get(decl, "members"));
-	for (i = 0; i < COUPLING_OPTIONS; i++) {
-		value = coupling_value(decl, &coupling_options[i], buf, sizeof(buf));
-		if (value)
-			fprintf(f, "%s = %s\n", coupling_options[i].word, value);
-	}
 }

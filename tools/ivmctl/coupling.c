@@ -7,8 +7,15 @@
 
 #include "attr.h"
 #include "coupling.h"
+#include "decl.h"
 #include "nl.h"
 #include "output.h"
+
+static const char *const match_words[] = {
+	[IVSHM_MATCH_MAC] = "mac",
+	[IVSHM_MATCH_IP] = "ip",
+	NULL
+};
 
 const struct coupling_option coupling_options[COUPLING_OPTIONS] = {
 	{
@@ -17,6 +24,7 @@ const struct coupling_option coupling_options[COUPLING_OPTIONS] = {
 		.unit = "frames per second",
 		.attr = IVSHM_A_COUPLING_THRESHOLD,
 		.dynamic = true,
+		.change = true,
 		.min = 1,
 		.max = IVSHM_THRESHOLD_MAX,
 		.preset = IVSHM_THRESHOLD_DEFAULT,
@@ -26,6 +34,7 @@ const struct coupling_option coupling_options[COUPLING_OPTIONS] = {
 		.unit = "seconds",
 		.attr = IVSHM_A_COUPLING_IDLE,
 		.dynamic = true,
+		.change = true,
 		.max = IVSHM_IDLE_MAX,
 		.preset = IVSHM_IDLE_DEFAULT,
 		.zero = "never",
@@ -34,6 +43,7 @@ const struct coupling_option coupling_options[COUPLING_OPTIONS] = {
 		.key = "park_us",
 		.unit = "microseconds",
 		.attr = IVSHM_A_COUPLING_PARK_US,
+		.change = true,
 		.max = IVSHM_PARK_US_MAX,
 		.preset = IVSHM_PARK_US_DEFAULT,
 	}, {
@@ -41,6 +51,22 @@ const struct coupling_option coupling_options[COUPLING_OPTIONS] = {
 		.key = "bypass",
 		.attr = IVSHM_A_COUPLING_BYPASS,
 		.dynamic = true,
+	}, {
+		.word = "strict",
+		.key = "strict",
+		.attr = IVSHM_A_COUPLING_STRICT,
+	}, {
+		.word = "match",
+		.key = "match",
+		.words = match_words,
+		.attr = IVSHM_A_COUPLING_MATCH,
+		.dynamic = true,
+		.preset = IVSHM_MATCH_MAC,
+	}, {
+		.word = "disabled",
+		.key = "disabled",
+		.attr = IVSHM_A_COUPLING_DISABLED,
+		.change = true,
 	},
 };
 
@@ -52,9 +78,9 @@ const char *const coupling_type_words[] = {
 
 json_t *coupling_new(const char *name, uint32_t type)
 {
-	return json_pack("{s:o, s:s, s:[]}", "name",
+	return json_pack("{s:o, s:s, s:[], s:[]}", "name",
 			 json_string_nocheck(name), "type",
-			 value_name(&coupling_types, type), "members");
+			 value_name(&coupling_types, type), "members", "rules");
 }
 
 bool coupling_is_dynamic(const json_t *decl)
@@ -115,17 +141,54 @@ void coupling_add_member(json_t *decl, const char *name)
 					json_string_nocheck(name)));
 }
 
+void coupling_add_rule(json_t *decl, const char *key, const char *value)
+{
+	json_array_append_new(json_object_get(decl, "rules"),
+			      json_pack("{s:o}", key, json_string_nocheck(value)));
+}
+
+bool coupling_word_is_rule(const char *word)
+{
+	struct word_addr addr;
+
+	return strpbrk(word, "*?[") || word_addr(word, &addr);
+}
+
+void coupling_add_word(json_t *decl, const char *word)
+{
+	char text[WORD_ADDR_TEXT];
+	struct word_addr addr;
+
+	if (!coupling_word_is_rule(word)) {
+		coupling_add_member(decl, word);
+	} else if (word_addr(word, &addr)) {
+		word_addr_text(&addr, text);
+		coupling_add_rule(decl, addr.kind == WORD_MAC ? "mac" : "ip", text);
+	} else {
+		coupling_add_rule(decl, "glob", word);
+	}
+}
+
+bool coupling_has_members(const json_t *decl)
+{
+	return json_array_size(json_object_get(decl, "members")) >= 2 ||
+	       json_array_size(json_object_get(decl, "rules"));
+}
+
 json_t *coupling_declared(const json_t *coupling)
 {
-	json_t *decl = json_pack("{s:O, s:O, s:[]}",
+	json_t *decl = json_pack("{s:O, s:O, s:[], s:[]}",
 				 "name", json_object_get(coupling, "name"),
 				 "type", json_object_get(coupling, "type"),
-				 "members");
+				 "members", "rules");
 	json_t *member, *value;
 	size_t i;
 
+	/* Those by a rule follow from the rule, and come and go. */
 	json_array_foreach(json_object_get(coupling, "members"), i, member)
-		coupling_add_member(decl, json_str(member, "name"));
+		if (!json_is_true(json_object_get(member, "implicit")))
+			coupling_add_member(decl, json_str(member, "name"));
+	json_array_extend(json_object_get(decl, "rules"), json_object_get(coupling, "rules"));
 	for (i = 0; i < COUPLING_OPTIONS; i++) {
 		value = json_object_get(coupling, coupling_options[i].key);
 		if (value)
@@ -134,61 +197,130 @@ json_t *coupling_declared(const json_t *coupling)
 	return decl;
 }
 
-/* The names of the members as the keys of an object. */
-static json_t *member_set(const json_t *decl)
+/* What a member or rule says, and of what kind it is. */
+static const char *place_value(const json_t *place, const char **key)
 {
+	void *first = json_object_iter((json_t *)place);
+
+	*key = json_object_iter_key(first);
+	return json_string_value(json_object_iter_value(first));
+}
+
+/* Members and rules as the keys of an object, whatever their order. */
+static json_t *place_set(const json_t *decl)
+{
+	static const char *const lists[] = { "members", "rules" };
 	json_t *set = json_object();
-	json_t *member;
+	const char *key, *value;
+	char text[128];
+	json_t *place;
+	size_t i, j;
+
+	for (i = 0; i < ARRAY_SIZE(lists); i++) {
+		json_array_foreach(json_object_get(decl, lists[i]), j, place) {
+			value = place_value(place, &key);
+			snprintf(text, sizeof(text), "%s %s", key, value);
+			json_object_set_new(set, text, json_null());
+		}
+	}
+	return set;
+}
+
+static bool same_places(const json_t *a, const json_t *b)
+{
+	json_t *places_a = place_set(a), *places_b = place_set(b);
+	bool same = json_equal(places_a, places_b);
+
+	json_decref(places_a);
+	json_decref(places_b);
+	return same;
+}
+
+static bool same_option(const json_t *a, const json_t *b,
+			const struct coupling_option *option)
+{
+	const json_t *value_a = json_object_get(a, option->key);
+	const json_t *value_b = json_object_get(b, option->key);
+
+	return value_a == value_b || json_equal(value_a, value_b);
+}
+
+/* The same, but for options that can be changed if @change is set. */
+static bool same_but(const json_t *a, const json_t *b, bool change)
+{
 	size_t i;
 
-	json_array_foreach(json_object_get(decl, "members"), i, member)
-		json_object_set_new(set, json_str(member, "name"), json_null());
-	return set;
+	for (i = 0; i < COUPLING_OPTIONS; i++)
+		if (!(change && coupling_options[i].change) &&
+		    !same_option(a, b, &coupling_options[i]))
+			return false;
+	return json_equal(json_object_get(a, "type"), json_object_get(b, "type")) &&
+	       same_places(a, b);
 }
 
 bool coupling_same(const json_t *a, const json_t *b)
 {
-	json_t *members_a, *members_b;
-	bool same;
+	return same_but(a, b, false);
+}
+
+bool coupling_can_change(const json_t *before, const json_t *after)
+{
+	return same_but(before, after, true);
+}
+
+json_t *coupling_difference(const json_t *before, const json_t *after)
+{
+	json_t *decl = json_pack("{s:O}", "name", json_object_get(after, "name"));
 	size_t i;
 
-	if (!json_equal(json_object_get(a, "type"), json_object_get(b, "type")))
-		return false;
-	for (i = 0; i < COUPLING_OPTIONS; i++) {
-		const json_t *value_a = json_object_get(a, coupling_options[i].key);
-		const json_t *value_b = json_object_get(b, coupling_options[i].key);
-
-		if (value_a != value_b && !json_equal(value_a, value_b))
-			return false;
-	}
-	members_a = member_set(a);
-	members_b = member_set(b);
-	same = json_equal(members_a, members_b);
-	json_decref(members_a);
-	json_decref(members_b);
-	return same;
+	for (i = 0; i < COUPLING_OPTIONS; i++)
+		if (!same_option(before, after, &coupling_options[i]))
+			json_object_set(decl, coupling_options[i].key,
+					json_object_get(after, coupling_options[i].key));
+	return decl;
 }
 
 /* Attributes report that the message is full by anything but 0. */
-static bool put_members(struct nl_msg *msg, const json_t *decl)
+static bool put_place(struct nl_msg *msg, const json_t *place)
 {
-	struct nlattr *members = ivnl_nest(msg, IVSHM_A_COUPLING_MEMBERS);
-	bool full = !members;
-	json_t *name;
+	static const int addr_attrs[] = {
+		[WORD_MAC] = IVSHM_A_MEMBER_MAC,
+		[WORD_IPV4] = IVSHM_A_MEMBER_IPV4,
+		[WORD_IPV6] = IVSHM_A_MEMBER_IPV6,
+	};
+	const char *key, *value = place_value(place, &key);
+	struct word_addr addr;
+
+	if (!strcmp(key, "name"))
+		return nla_put_string(msg, IVSHM_A_MEMBER_NAME, value);
+	if (!strcmp(key, "upper"))
+		return nla_put_string(msg, IVSHM_A_MEMBER_UPPER, value);
+	if (strcmp(key, "glob") && word_addr(value, &addr))
+		return nla_put(msg, addr_attrs[addr.kind], addr.len, addr.bytes);
+	return nla_put_string(msg, IVSHM_A_MEMBER_GLOB, value);
+}
+
+static bool put_places(struct nl_msg *msg, int attr, const json_t *places)
+{
+	struct nlattr *nest;
+	json_t *place;
+	bool full;
 	size_t i;
 
-	json_array_foreach(json_object_get(decl, "members"), i, name) {
+	if (!json_array_size(places))
+		return false;
+	nest = ivnl_nest(msg, attr);
+	full = !nest;
+	json_array_foreach(places, i, place) {
 		struct nlattr *member = NULL;
 
 		if (!full)
 			member = ivnl_nest(msg, IVSHM_A_COUPLING_MEMBER);
-		full = full || !member ||
-		       nla_put_string(msg, IVSHM_A_MEMBER_NAME,
-				      json_str(name, "name"));
+		full = full || !member || put_place(msg, place);
 		if (!full)
 			nla_nest_end(msg, member);
 	}
-	return full || nla_nest_end(msg, members);
+	return full || nla_nest_end(msg, nest);
 }
 
 static bool put_options(struct nl_msg *msg, const json_t *decl)
@@ -222,8 +354,21 @@ struct nl_msg *coupling_msg_new(const struct ivnl *nl, const json_t *decl,
 		nla_put_u32(msg, IVSHM_A_COUPLING_TYPE,
 			    coupling_is_dynamic(decl) ? IVSHM_COUPLING_DYNAMIC :
 							IVSHM_COUPLING_STATIC) ||
-		put_members(msg, decl) || put_options(msg, decl) ||
-		nla_nest_end(msg, nest);
+		put_places(msg, IVSHM_A_COUPLING_MEMBERS, json_object_get(decl, "members")) ||
+		put_places(msg, IVSHM_A_COUPLING_RULES, json_object_get(decl, "rules")) ||
+		put_options(msg, decl) || nla_nest_end(msg, nest);
+	return msg;
+}
+
+struct nl_msg *coupling_msg_set(const struct ivnl *nl, const json_t *difference,
+				bool *full)
+{
+	struct nl_msg *msg = ivnl_msg_new(nl, IVSHM_CMD_COUPLING_SET, NLM_F_ACK);
+	struct nlattr *nest = ivnl_nest(msg, IVSHM_A_COUPLING);
+
+	*full = !nest ||
+		nla_put_string(msg, IVSHM_A_COUPLING_NAME, json_str(difference, "name")) ||
+		put_options(msg, difference) || nla_nest_end(msg, nest);
 	return msg;
 }
 
@@ -256,38 +401,42 @@ const char *coupling_value(const json_t *decl,
 	return buf;
 }
 
-/* A word for a line of a batch. */
-static void print_word(FILE *f, const char *word)
+void coupling_print_changes(FILE *f, const json_t *difference)
 {
-	const char *quote = "";
+	char buf[16];
+	size_t i;
 
-	if (strpbrk(word, "'"))
-		quote = "\"";
-	else if (strpbrk(word, "\"") || *word == '#')
-		quote = "'";
-	fprintf(f, "%s%s%s", quote, word, quote);
-}
+	decl_print_word(f, json_str(difference, "name"));
+	for (i = 0; i < COUPLING_OPTIONS; i++) {
+		const struct coupling_option *option = &coupling_options[i];
+		const char *value = coupling_value(difference, option, buf, sizeof(buf));
 
-void coupling_print_name(FILE *f, const json_t *decl)
-{
-	print_word(f, json_str(decl, "name"));
+		if (value)
+			fprintf(f, " %s %s", option->word, value);
+	}
 }
 
 void coupling_print_words(FILE *f, const json_t *decl)
 {
-	const char *value;
-	json_t *member;
+	const char *key, *value;
+	json_t *place;
 	char buf[16];
 	size_t i;
 
-	print_word(f, json_str(decl, "name"));
+	decl_print_word(f, json_str(decl, "name"));
 	fprintf(f, " %s", json_str(decl, "type"));
-	json_array_foreach(json_object_get(decl, "members"), i, member) {
-		const char *name = json_str(member, "name");
+	json_array_foreach(json_object_get(decl, "members"), i, place) {
+		value = json_str(place, "name");
 
 		/* Without a digit it might look like an option. */
-		fputs(strpbrk(name, "0123456789") ? " " : " port ", f);
-		print_word(f, name);
+		fputs(strpbrk(value, "0123456789") && !coupling_word_is_rule(value) ?
+		      " " : " port ", f);
+		decl_print_word(f, value);
+	}
+	json_array_foreach(json_object_get(decl, "rules"), i, place) {
+		value = place_value(place, &key);
+		fputs(strcmp(key, "upper") ? " " : " upper ", f);
+		decl_print_word(f, value);
 	}
 	for (i = 0; i < COUPLING_OPTIONS; i++) {
 		const struct coupling_option *option = &coupling_options[i];
@@ -297,5 +446,59 @@ void coupling_print_words(FILE *f, const json_t *decl)
 		if (!value || option_number(option, given) == option->preset)
 			continue;
 		fprintf(f, " %s %s", option->word, value);
+	}
+}
+
+/* Columns of what is written. */
+#define WIDTH	76
+
+static void write_words(FILE *f, const char *key, const json_t *places, bool *begun,
+			int *column, bool upper)
+{
+	const char *kind, *value;
+	json_t *place;
+	size_t i;
+
+	json_array_foreach(places, i, place) {
+		value = place_value(place, &kind);
+		if (!strcmp(kind, "upper") != upper)
+			continue;
+		if (!*begun)
+			*column = fprintf(f, "%s =", key);
+		*begun = true;
+		/* A line that begins with a bracket would be a heading. */
+		if (*column + (int)strlen(value) >= WIDTH && *value != '[') {
+			fputs("\n\t", f);
+			*column = 8;
+		}
+		*column += fprintf(f, " %s", value);
+	}
+}
+
+void coupling_write(FILE *f, const json_t *decl)
+{
+	const json_t *rules = json_object_get(decl, "rules");
+	bool begun = false;
+	const char *value;
+	char buf[16];
+	int column = 0;
+	size_t i;
+
+	fprintf(f, "[coupling %s]\ntype = %s\n", json_str(decl, "name"),
+		json_str(decl, "type"));
+	write_words(f, "members", json_object_get(decl, "members"), &begun, &column, false);
+	write_words(f, "members", rules, &begun, &column, false);
+	if (begun)
+		fputc('\n', f);
+	begun = false;
+	write_words(f, "upper", rules, &begun, &column, true);
+	if (begun)
+		fputc('\n', f);
+	for (i = 0; i < COUPLING_OPTIONS; i++) {
+		const struct coupling_option *option = &coupling_options[i];
+
+		value = coupling_value(decl, option, buf, sizeof(buf));
+		if (value)
+			fprintf(f, "%s = %s\n", option->word, value);
 	}
 }

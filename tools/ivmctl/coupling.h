@@ -5,7 +5,8 @@
  *
  * A declaration is a JSON object with the members that attr_decode() gives
  * those of a coupling: name, type, members (an array of objects with a name),
- * and options by their keys. It has nothing that changes by itself.
+ * rules (of objects with a glob, mac, ip or upper), and options by their keys. It
+ * has nothing that changes by itself: members by a rule are not in it.
  */
 #ifndef _IVMCTL_COUPLING_H
 #define _IVMCTL_COUPLING_H
@@ -26,6 +27,7 @@
  * @words:   its values by number, NULL if it is a number, or yes or no
  * @attr:    attribute of enum ivshm_attr_coupling
  * @dynamic: for dynamic couplings only
+ * @change:  can be changed while frames flow
  * @min:     least number
  * @max:     greatest number
  * @preset:  what the kernel takes if it is not given
@@ -38,13 +40,14 @@ struct coupling_option {
 	const char *const *words;
 	uint16_t attr;
 	bool dynamic;
+	bool change;
 	uint32_t min;
 	uint32_t max;
 	uint32_t preset;
 	const char *zero;
 };
 
-#define COUPLING_OPTIONS	4
+#define COUPLING_OPTIONS	7
 
 extern const struct coupling_option coupling_options[COUPLING_OPTIONS];
 
@@ -60,15 +63,29 @@ void coupling_set(json_t *decl, const struct coupling_option *option,
 /* Set options that are not given to what the kernel takes for them. */
 void coupling_complete(json_t *decl);
 void coupling_add_member(json_t *decl, const char *name);
+/* @key is "glob", "mac", "ip" or "upper". */
+void coupling_add_rule(json_t *decl, const char *key, const char *value);
+/* Whether a word for a member is a pattern or an address, and no name. */
+bool coupling_word_is_rule(const char *word);
+/* Add what @word stands for: a member, or a rule. */
+void coupling_add_word(json_t *decl, const char *word);
+/* Two members, or a rule. */
+bool coupling_has_members(const json_t *decl);
 
 /* The declaration in what the kernel says of a coupling. The caller owns it. */
 json_t *coupling_declared(const json_t *coupling);
 /* Whether both declare the same; the order of members does not matter. */
 bool coupling_same(const json_t *a, const json_t *b);
+/* Whether one can become the other without being dissolved. */
+bool coupling_can_change(const json_t *before, const json_t *after);
+/* The name, and the options that differ, as in @after. The caller owns it. */
+json_t *coupling_difference(const json_t *before, const json_t *after);
 
-/* A request that makes, or dissolves, the coupling; @full if it did not fit. */
+/* A request that makes, changes or dissolves it; @full if it did not fit. */
 struct ivnl;
 struct nl_msg *coupling_msg_new(const struct ivnl *nl, const json_t *decl,
+				bool *full);
+struct nl_msg *coupling_msg_set(const struct ivnl *nl, const json_t *difference,
 				bool *full);
 struct nl_msg *coupling_msg_del(const struct ivnl *nl, const char *name,
 				bool *full);
@@ -77,9 +94,11 @@ struct nl_msg *coupling_msg_del(const struct ivnl *nl, const char *name,
 const char *coupling_value(const json_t *decl,
 			   const struct coupling_option *option, char *buf,
 			   size_t size);
-/* The words after "coupling del" that dissolve it. */
-void coupling_print_name(FILE *f, const json_t *decl);
+/* The words after "coupling change". */
+void coupling_print_changes(FILE *f, const json_t *difference);
 /* The words after "coupling add" that make it; options by default are left out. */
 void coupling_print_words(FILE *f, const json_t *decl);
+/* The section of a file that declares it. */
+void coupling_write(FILE *f, const json_t *decl);
 
 #endif /* _IVMCTL_COUPLING_H */

@@ -4,11 +4,12 @@
  *
  *   main.c    options, the table of objects and verbs, help
  *   batch.c   commands from a file
- *   words.c   what the user typed: matching, "did you mean", numbers, messages
+ *   word*.c   what the user typed: matching, "did you mean", numbers, messages
  *   cmd_*.c   an object or command each: parse the words, send, print
  *   conf*.c   configuration files
- *   change.c  from the couplings that there are to those declared, and back
- *   coupling.c  declarations of couplings: JSON, requests, words
+ *   change.c  from what there is to what is declared, and back
+ *   decl.c    what can be declared: JSON, requests, words, each kind of which
+ *             has a file, coupling.c and address.c
  *   trial.c   taking back what is not confirmed
  *   rates.c   what ports and pairs do in a second
  *   doctor_*.c  what is wrong with this host
@@ -113,6 +114,7 @@ extern const struct object object_port;
 extern const struct object object_coupling;
 extern const struct object object_address;
 extern const struct object object_region;
+extern const struct object object_peer;
 extern const struct object object_capture;
 extern const struct object object_monitor;
 extern const struct object command_apply;
@@ -179,5 +181,39 @@ int word_options(const struct ctx *ctx, const struct word_option *options,
 /* A number from 0 to UINT32_MAX in decimal digits. Returns 0 or RC_USAGE. */
 int word_u32(const struct ctx *ctx, const char *what, const char *unit,
 	     const char *word, uint32_t *value);
+/*
+ * Bytes, or with a letter units of 1024, 1024 * 1024 and so on. Returns 0 or
+ * RC_USAGE.
+ */
+int word_size(const struct ctx *ctx, const char *what, const char *word,
+	      uint64_t *value);
+
+enum word_addr_kind {
+	WORD_MAC,
+	WORD_IPV4,
+	WORD_IPV6,
+};
+
+/**
+ * struct word_addr - a MAC or IP address
+ * @kind:  enum word_addr_kind
+ * @len:   of @bytes
+ * @bytes: in network order
+ */
+struct word_addr {
+	enum word_addr_kind kind;
+	int len;
+	unsigned char bytes[16];
+};
+
+/* Room for an address in words. */
+#define WORD_ADDR_TEXT	48
+
+/* word_addr.c */
+
+/* Whether @word is an address. */
+bool word_addr(const char *word, struct word_addr *addr);
+/* The address as everybody writes it: in small letters, the shortest way. */
+void word_addr_text(const struct word_addr *addr, char text[WORD_ADDR_TEXT]);
 
 #endif /* _IVMCTL_H */

@@ -25,6 +25,7 @@ static const struct object *const objects[] = {
 	&object_coupling,
 	&object_address,
 	&object_region,
+	&object_peer,
 	&object_capture,
 	&object_monitor,
 };

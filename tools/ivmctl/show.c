@@ -55,15 +55,17 @@ void show_ports(const struct ctx *ctx, const json_t *ports)
 	table_print(ctx, table);
 }
 
-static void show_counters(const struct ctx *ctx, const json_t *stats)
+/* Those whose keys begin with @bad only if there are any. */
+static void show_counters(const struct ctx *ctx, const struct attr_set *set,
+			  const char *bad, const json_t *stats)
 {
 	static const char *const heads[] = { "COUNTER", ">VALUE", NULL };
 	struct table *table = table_new(4, heads);
 	unsigned int i;
 
-	for (i = 0; i < attrs_stat.nr; i++) {
-		const struct attr *attr = &attrs_stat.attrs[i];
-		bool drop = !strncmp(attr->key, "drop_", 5);
+	for (i = 0; i < set->nr; i++) {
+		const struct attr *attr = &set->attrs[i];
+		bool drop = !strncmp(attr->key, bad, strlen(bad));
 
 		if (!json_object_get(stats, attr->key))
 			continue;
@@ -103,7 +105,8 @@ void show_ports_stats(const struct ctx *ctx, const json_t *ports)
 			fprintf(ctx->out, ", features %s",
 				json_str(port, "features"));
 		fputc('\n', ctx->out);
-		show_counters(ctx, json_object_get(port, "stats"));
+		show_counters(ctx, &attrs_stat, "drop_",
+			      json_object_get(port, "stats"));
 	}
 }
 
@@ -133,10 +136,14 @@ static void show_pairs(const struct ctx *ctx, const json_t *pairs)
 
 static void show_options(const struct ctx *ctx, const json_t *coupling)
 {
-	const json_t *bypass = json_object_get(coupling, "bypass");
+	static const char *const switches[] = { "bypass", "strict" };
+	const json_t *value;
 	json_int_t n;
+	size_t i;
 
 	fputs("    ", ctx->out);
+	if (json_object_get(coupling, "match"))
+		fprintf(ctx->out, "match %s, ", json_str(coupling, "match"));
 	if (json_object_get(coupling, "threshold"))
 		fprintf(ctx->out, "threshold %" JSON_INTEGER_FORMAT "/s, ",
 			json_int(coupling, "threshold"));
@@ -148,8 +155,12 @@ static void show_options(const struct ctx *ctx, const json_t *coupling)
 			fputs("idle never, ", ctx->out);
 	}
 	fprintf(ctx->out, "park-us %" JSON_INTEGER_FORMAT, json_int(coupling, "park_us"));
-	if (bypass)
-		fprintf(ctx->out, ", bypass %s", json_is_true(bypass) ? "yes" : "no");
+	for (i = 0; i < ARRAY_SIZE(switches); i++) {
+		value = json_object_get(coupling, switches[i]);
+		if (value)
+			fprintf(ctx->out, ", %s %s", switches[i],
+				json_is_true(value) ? "yes" : "no");
+	}
 	fputc('\n', ctx->out);
 }
 
@@ -164,7 +175,25 @@ static void print_members(const struct ctx *ctx, const json_t *coupling)
 		print_color(ctx, COLOR_NAME, json_str(member, "name"));
 		if (!json_is_true(json_object_get(member, "present")))
 			print_color(ctx, COLOR_WAIT, " (absent)");
+		else if (json_is_true(json_object_get(member, "implicit")))
+			fputs(" (rule)", ctx->out);
 	}
+}
+
+static void print_rules(const struct ctx *ctx, const json_t *rules)
+{
+	static const char *const keys[] = { "glob", "mac", "ip", "upper" };
+	size_t i, j;
+	json_t *rule;
+
+	json_array_foreach(rules, i, rule) {
+		fputs(i ? ", " : "    rules ", ctx->out);
+		for (j = 0; j < ARRAY_SIZE(keys); j++)
+			if (json_object_get(rule, keys[j]))
+				fprintf(ctx->out, "%s %s", keys[j], json_str(rule, keys[j]));
+	}
+	if (json_array_size(rules))
+		fputc('\n', ctx->out);
 }
 
 void show_couplings(const struct ctx *ctx, const json_t *couplings)
@@ -181,9 +210,12 @@ void show_couplings(const struct ctx *ctx, const json_t *couplings)
 			    json_str(coupling, "state"));
 		fputc('\n', ctx->out);
 		show_options(ctx, coupling);
-		fputs("    members ", ctx->out);
-		print_members(ctx, coupling);
-		fputc('\n', ctx->out);
+		print_rules(ctx, json_object_get(coupling, "rules"));
+		if (json_array_size(json_object_get(coupling, "members"))) {
+			fputs("    members ", ctx->out);
+			print_members(ctx, coupling);
+			fputc('\n', ctx->out);
+		}
 		show_pairs(ctx, json_object_get(coupling, "pairs"));
 	}
 }
@@ -286,6 +318,56 @@ void show_regions(const struct ctx *ctx, const json_t *regions)
 	table_print(ctx, table);
 }
 
+/* What there is of what may be. */
+static void add_of(struct table *table, const json_t *peer, const char *now,
+		   const char *most)
+{
+	if (json_int(peer, most))
+		table_add(table, COLOR_NONE,
+			  "%" JSON_INTEGER_FORMAT "/%" JSON_INTEGER_FORMAT,
+			  json_int(peer, now), json_int(peer, most));
+	else
+		table_add(table, COLOR_NONE, "%" JSON_INTEGER_FORMAT "/-",
+			  json_int(peer, now));
+}
+
+void show_peers(const struct ctx *ctx, const json_t *peers)
+{
+	static const char *const heads[] = {
+		"FROM", "TO", ">MESSAGES", ">PAGES", ">BYTES", ">SENT", NULL
+	};
+	struct table *table = table_new(0, heads);
+	json_t *peer;
+	size_t i;
+
+	json_array_foreach(peers, i, peer) {
+		add_str(table, COLOR_NAME, peer, "from");
+		add_str(table, COLOR_NAME, peer, "to");
+		add_of(table, peer, "now_messages", "messages");
+		add_of(table, peer, "now_pages", "pages");
+		add_of(table, peer, "now_bytes", "bytes");
+		add_int(table, json_object_get(peer, "stats"), "messages");
+	}
+	table_print(ctx, table);
+}
+
+void show_peers_stats(const struct ctx *ctx, const json_t *peers)
+{
+	json_t *peer;
+	size_t i;
+
+	json_array_foreach(peers, i, peer) {
+		if (i)
+			fputc('\n', ctx->out);
+		print_color(ctx, COLOR_NAME, json_str(peer, "from"));
+		fputs(" -> ", ctx->out);
+		print_color(ctx, COLOR_NAME, json_str(peer, "to"));
+		fputc('\n', ctx->out);
+		show_counters(ctx, &attrs_peer_stat, "refused_",
+			      json_object_get(peer, "stats"));
+	}
+}
+
 void show_overview(const struct ctx *ctx, const json_t *ports,
 		   const json_t *couplings, const json_t *regions)
 {
@@ -307,19 +389,27 @@ void show_overview(const struct ctx *ctx, const json_t *ports,
 
 void show_addresses(const struct ctx *ctx, const json_t *addresses)
 {
-	static const char *const heads[] = { "ADDRESS", "PORT", ">AGE", NULL };
+	static const char *const heads[] = {
+		"ADDRESS", "PORT", "FROM", ">RING", ">AGE", "LLADDR", NULL
+	};
 	struct table *table = table_new(0, heads);
 	json_t *address;
 	size_t i;
 
 	json_array_foreach(addresses, i, address) {
-		add_str(table, COLOR_NAME, address, "mac");
+		add_str(table, COLOR_NAME, address,
+			json_object_get(address, "ip") ? "ip" : "mac");
 		add_str(table, COLOR_NAME, address, "port");
+		table_add(table, COLOR_NONE, "%s",
+			  json_is_true(json_object_get(address, "configured")) ?
+			  "config" : "learned");
+		add_str(table, COLOR_NONE, address, "ring");
 		if (json_object_get(address, "age"))
 			table_add(table, COLOR_NONE, "%" JSON_INTEGER_FORMAT " s",
 				  json_int(address, "age"));
 		else
 			table_add(table, COLOR_NONE, "-");
+		add_str(table, COLOR_NONE, address, "lladdr");
 	}
 	table_print(ctx, table);
 }
@@ -330,12 +420,16 @@ void show_event(const struct ctx *ctx, const json_t *event)
 	const char *reason = json_str(event, "reason");
 
 	fprintf(ctx->out, "%s %s ", json_str(event, "time"), kind);
-	/* Of a pair the coupling. */
-	print_color(ctx, COLOR_NAME,
-		    json_str(event, strcmp(kind, "pair") ? kind : "coupling"));
-	if (!strcmp(kind, "pair"))
+	if (!strcmp(kind, "peer")) {
+		print_color(ctx, COLOR_NAME, json_str(event, "src"));
+		fprintf(ctx->out, " -> %s", json_str(event, "dst"));
+	} else if (!strcmp(kind, "pair")) {
+		print_color(ctx, COLOR_NAME, json_str(event, "coupling"));
 		fprintf(ctx->out, " %s -> %s", json_str(event, "src"),
 			json_str(event, "dst"));
+	} else {
+		print_color(ctx, COLOR_NAME, json_str(event, kind));
+	}
 	fprintf(ctx->out, ": %s -> ", json_str(event, "old"));
 	print_color(ctx, color_state(json_str(event, "new")),
 		    json_str(event, "new"));

@@ -271,3 +271,28 @@ int word_u32(const struct ctx *ctx, const char *what, const char *unit,
 	*value = (uint32_t)n;
 	return 0;
 }
+
+int word_size(const struct ctx *ctx, const char *what, const char *word,
+	      uint64_t *value)
+{
+	static const char units[] = "KMGT";
+	size_t digits = strspn(word, "0123456789");
+	const char *unit = NULL;
+	unsigned int shift;
+
+	if (digits && digits < 20 && word[digits]) {
+		unit = strchr(units, word[digits] & ~0x20);
+		/* As "16MiB", too. */
+		if (!unit || (word[digits + 1] && strcmp(word + digits + 1, "iB")))
+			digits = 0;
+	}
+	if (!digits)
+		return usage(ctx, "%s: \"%s\" is no size, as 4096, 64K, 16M, 1G or 1T",
+			     what, word);
+	shift = unit ? 10 * (unsigned int)(unit - units + 1) : 0;
+	*value = strtoull(word, NULL, 10);
+	if (digits > 19 || *value > UINT64_MAX >> shift)
+		return usage(ctx, "%s: %s is out of range", what, word);
+	*value <<= shift;
+	return 0;
+}

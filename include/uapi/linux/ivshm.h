@@ -186,7 +186,8 @@ struct ivshm_region_map_dma {
  * mapped), EACCES (the file is not open for reading and writing, or the memory
  * is not), EBUSY (pages are pinned, by VFIO for instance, or a userfaultfd
  * watches them, or the range has pages of this region already and its contents
- * are to stay), EAGAIN (RLIMIT_MEMLOCK), ENOMEM, EINTR, ENODEV.
+ * are to stay, or pages of the region are on their way to or from another one by
+ * <linux/ivshm_msgq.h>), EAGAIN (RLIMIT_MEMLOCK), ENOMEM, EINTR, ENODEV.
  */
 #define IVSHM_REGION_MAP_DMA	_IO(IVSHM_IOC_TYPE, 0x04)
 
@@ -245,7 +246,9 @@ struct ivshm_region_export_dmabuf {
  *
  * Return: the descriptor.
  * Errors: EINVAL, E2BIG, EFAULT, EACCES (the file is not open for reading and
- * writing), EMFILE, ENOMEM, EINTR, ENODEV, ENOTTY (a kernel without dma-bufs).
+ * writing), EBUSY (pages are on their way to or from another region by
+ * <linux/ivshm_msgq.h>), EMFILE, ENOMEM, EINTR, ENODEV, ENOTTY (a kernel without
+ * dma-bufs).
  */
 #define IVSHM_REGION_EXPORT_DMABUF _IO(IVSHM_IOC_TYPE, 0x06)
 

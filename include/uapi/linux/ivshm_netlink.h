@@ -12,6 +12,7 @@
  *   IVSHM_A_COUPLING  a coupling, a named set of ports
  *   IVSHM_A_ADDR      an address that belongs to a port
  *   IVSHM_A_REGION    a region, memory behind /dev/ivshmN
+ *   IVSHM_A_PEER      who may send messages from one region to another
  *
  * Requests work on the network namespace of the requesting socket: ports
  * live in the namespace of their interface and a coupling joins ports of one
@@ -25,15 +26,26 @@
  *   -ENODEV  no such port
  *
  * IVSHM_CMD_COUPLING_NEW
- *   in:  IVSHM_A_COUPLING { NAME, TYPE, MEMBERS, [THRESHOLD], [IDLE],
- *                           [PARK_US], [BYPASS] }
+ *   in:  IVSHM_A_COUPLING { NAME, TYPE, MEMBERS or RULES or both,
+ *                           [THRESHOLD], [IDLE], [PARK_US], [BYPASS], [STRICT], [MATCH],
+ *                           [DISABLED] }
  *   Ports named as members need not exist: the coupling engages as soon as
- *   the VMs start.  A port belongs to one coupling at most.
+ *   the VMs start.  A rule is a MEMBER with exactly one of GLOB, MAC, IPV4, IPV6
+ *   and UPPER: whatever port fits one of them is a member as long as it does, and
+ *   while there is a place.  A port belongs to one coupling at most: to the one
+ *   that names it, or else to the oldest whose rule it fits.
  *   -EEXIST  a coupling of that name exists
- *   -EBUSY   a member belongs to another coupling
- *   -EINVAL  a member is named twice, there are fewer than two members, a
- *            value is out of range, or an option does not fit the type
+ *   -EBUSY   a member is named by another coupling
+ *   -EINVAL  a member is named twice, there are fewer than two members and no
+ *            rule, a value is out of range, or an option does not fit the type
  *   -E2BIG   more than IVSHM_MEMBERS_MAX members
+ *
+ * IVSHM_CMD_COUPLING_SET
+ *   in:  IVSHM_A_COUPLING { NAME, [THRESHOLD], [IDLE], [PARK_US], [DISABLED] }
+ *   Changes what is given, while frames flow.  A coupling that is disabled
+ *   keeps its name, its members' names and its options, but has no members.
+ *   -ENOENT  no such coupling
+ *   -EINVAL  a value is out of range, or an option does not fit the type
  *
  * IVSHM_CMD_COUPLING_DEL
  *   in:  IVSHM_A_COUPLING { NAME }
@@ -46,6 +58,23 @@
  *
  * IVSHM_CMD_ADDR_GET (dump)
  *   out: IVSHM_A_ADDR
+ *   MAC addresses are learned from the frames that a port sends, IPv4 and IPv6
+ *   addresses from its ARP and neighbour discovery messages; or they are
+ *   configured.  A configured address is shown also while its port does not
+ *   run.  No port learns an address that is configured for another one.
+ *
+ * IVSHM_CMD_ADDR_NEW
+ *   in:  IVSHM_A_ADDR { one of MAC, IPV4, IPV6; PORT; [LLADDR] }
+ *   The port need not exist.
+ *   -EEXIST  the address is configured already
+ *   -EINVAL  none or several addresses, one that cannot be a host's, a port
+ *            that is no valid interface name, or LLADDR with a MAC address
+ *   -ENOSPC  IVSHM_ADDR_CONFIG_MAX are configured in the namespace
+ *
+ * IVSHM_CMD_ADDR_DEL
+ *   in:  IVSHM_A_ADDR { one of MAC, IPV4, IPV6 }
+ *   It may be learned again.
+ *   -ENOENT  the address is not configured
  *
  * Regions belong to the host: all requests about them are for the initial
  * network namespace (elsewhere -EPERM, and a dump is empty), and every change
@@ -80,6 +109,28 @@
  *   out: IVSHM_A_REGION, all but FORCE
  *   -ENOENT  no such region
  *
+ * A peer is one direction between two regions, by their names; neither needs to
+ * exist.  Without one no message is sent (<linux/ivshm_msgq.h>).  Peers are the
+ * host's, as regions are, and every change needs CAP_NET_ADMIN in the initial user
+ * namespace.
+ *
+ * IVSHM_CMD_PEER_SET
+ *   in:  IVSHM_A_PEER { FROM, TO, [MESSAGES], [PAGES], [BYTES] }
+ *   Allows it, or changes what may wait; what is not given stays.  What waits
+ *   already is not taken away.
+ *   -EINVAL  a name or a value is out of range, or both names are the same
+ *   -ENOSPC  there are IVSHM_PEERS_MAX of them
+ *
+ * IVSHM_CMD_PEER_DEL
+ *   in:  IVSHM_A_PEER { FROM, TO }
+ *   Denies it.  What was sent before is still received.
+ *   -ENOENT  it was not allowed
+ *
+ * IVSHM_CMD_PEER_GET (do and dump)
+ *   in:  IVSHM_A_PEER { FROM, TO }; nothing for a dump
+ *   out: IVSHM_A_PEER
+ *   -ENOENT  it is not allowed
+ *
  * Events, to the multicast group of the namespace concerned:
  *   IVSHM_CMD_PORT_NTF      a port came, changed its state or went
  *   IVSHM_CMD_COUPLING_NTF  a coupling was made, changed its state or went
@@ -87,6 +138,8 @@
  *                           NAME and exactly one PAIR
  *   IVSHM_CMD_REGION_NTF    a region was made, changed (both states are READY)
  *                           or went
+ *   IVSHM_CMD_PEER_NTF      a peer was allowed, changed (both states are ALLOWED) or
+ *                           denied
  * Each carries IVSHM_A_EVENT_OLD_STATE, IVSHM_A_EVENT_NEW_STATE (a value of
  * the state enum of the object) and IVSHM_A_EVENT_REASON (enum ivshm_reason)
  * beside the object.
@@ -113,6 +166,15 @@
 #define IVSHM_PARK_US_DEFAULT	1000	/* microseconds */
 #define IVSHM_PARK_US_MAX	1000000
 
+/* Most addresses that can be configured in one network namespace. */
+#define IVSHM_ADDR_CONFIG_MAX	4096
+
+/* Most peers, and what may wait of one: messages, and pages of 4096 bytes. */
+#define IVSHM_PEERS_MAX		4096
+#define IVSHM_PEER_MESSAGES_MAX	4096
+#define IVSHM_PEER_MESSAGES_DEFAULT	256
+#define IVSHM_PEER_PAGES_DEFAULT	32768
+
 /* Of the device node of a region. */
 #define IVSHM_REGION_MODE_DEFAULT	0600
 
@@ -131,6 +193,13 @@ enum ivshm_cmd {
 	IVSHM_CMD_REGION_DEL,
 	IVSHM_CMD_REGION_GET,
 	IVSHM_CMD_REGION_NTF,
+	IVSHM_CMD_PEER_SET,
+	IVSHM_CMD_PEER_DEL,
+	IVSHM_CMD_PEER_GET,
+	IVSHM_CMD_PEER_NTF,
+	IVSHM_CMD_ADDR_NEW,
+	IVSHM_CMD_ADDR_DEL,
+	IVSHM_CMD_COUPLING_SET,
 
 	__IVSHM_CMD_MAX,
 	IVSHM_CMD_MAX = __IVSHM_CMD_MAX - 1
@@ -146,6 +215,7 @@ enum ivshm_attr {
 	IVSHM_A_EVENT_NEW_STATE,	/* u32 */
 	IVSHM_A_EVENT_REASON,		/* u32, enum ivshm_reason */
 	IVSHM_A_REGION,			/* nest of enum ivshm_attr_region */
+	IVSHM_A_PEER,			/* nest of enum ivshm_attr_peer */
 
 	__IVSHM_A_MAX,
 	IVSHM_A_MAX = __IVSHM_A_MAX - 1
@@ -193,6 +263,11 @@ enum ivshm_attr_coupling {
 	IVSHM_A_COUPLING_BYPASS,	/* u8, 1: do not ask the bridge's rules, dynamic only */
 	IVSHM_A_COUPLING_PAIRS,		/* nest of IVSHM_A_COUPLING_PAIR */
 	IVSHM_A_COUPLING_PAIR,		/* nest of enum ivshm_attr_pair */
+	/* u8, 1: what is not from an address configured for its port is dropped */
+	IVSHM_A_COUPLING_STRICT,
+	IVSHM_A_COUPLING_MATCH,		/* u32, enum ivshm_match, dynamic only */
+	IVSHM_A_COUPLING_RULES,		/* nest of IVSHM_A_COUPLING_MEMBER */
+	IVSHM_A_COUPLING_DISABLED,	/* u8, 1: as if it were not there */
 
 	__IVSHM_A_COUPLING_MAX,
 	IVSHM_A_COUPLING_MAX = __IVSHM_A_COUPLING_MAX - 1
@@ -203,17 +278,37 @@ enum ivshm_coupling_type {
 	IVSHM_COUPLING_DYNAMIC,		/* by destination of each frame, uplink for the rest */
 };
 
+/* What of a frame says which member it is for. */
+enum ivshm_match {
+	IVSHM_MATCH_MAC,		/* its destination MAC address */
+	/*
+	 * Its destination IP address alone, if that is configured with its
+	 * LLADDR: what is for a gateway goes direct to the member behind it,
+	 * with the addresses in the Ethernet header that it would have then
+	 */
+	IVSHM_MATCH_IP,
+};
+
 enum ivshm_coupling_state {
 	IVSHM_COUPLING_WAITING,		/* fewer than two members are running */
 	IVSHM_COUPLING_READY,		/* two or more are running, no pair goes direct */
 	IVSHM_COUPLING_COUPLED,		/* at least one pair goes direct */
 	IVSHM_COUPLING_GONE,		/* only in events */
+	IVSHM_COUPLING_DISABLED,	/* switched off by the administrator */
 };
 
 enum ivshm_attr_member {
 	IVSHM_A_MEMBER_UNSPEC,
 	IVSHM_A_MEMBER_NAME,		/* string, the interface */
 	IVSHM_A_MEMBER_PRESENT,		/* flag, the port exists and runs */
+	IVSHM_A_MEMBER_GLOB,		/* string, interfaces whose names match: * ? [a-z] */
+	/* binary, 6 bytes, configured for the interface, or the address of a macvtap */
+	IVSHM_A_MEMBER_MAC,
+	IVSHM_A_MEMBER_IPV4,		/* binary, 4 bytes, configured for the interface */
+	IVSHM_A_MEMBER_IPV6,		/* binary, 16 bytes, likewise */
+	/* string, a Linux bridge, or the lower device of macvtaps in bridge mode */
+	IVSHM_A_MEMBER_UPPER,
+	IVSHM_A_MEMBER_IMPLICIT,	/* flag, not named: it fits a rule */
 
 	__IVSHM_A_MEMBER_MAX,
 	IVSHM_A_MEMBER_MAX = __IVSHM_A_MEMBER_MAX - 1
@@ -273,7 +368,15 @@ enum ivshm_attr_addr {
 	IVSHM_A_ADDR_UNSPEC,
 	IVSHM_A_ADDR_MAC,		/* binary, 6 bytes */
 	IVSHM_A_ADDR_PORT,		/* string */
-	IVSHM_A_ADDR_AGE,		/* u32, seconds since last seen as a source */
+	/* u32, seconds since last seen as a source, absent if the port does not run */
+	IVSHM_A_ADDR_AGE,
+	IVSHM_A_ADDR_PAD,
+	IVSHM_A_ADDR_IPV4,		/* binary, 4 bytes */
+	IVSHM_A_ADDR_IPV6,		/* binary, 16 bytes */
+	IVSHM_A_ADDR_CONFIGURED,	/* flag, not learned */
+	IVSHM_A_ADDR_LLADDR,		/* binary, 6 bytes, where an IP address is */
+	/* u64, guest-physical address of the port's receive ring, absent if it does not run */
+	IVSHM_A_ADDR_RING,
 
 	__IVSHM_A_ADDR_MAX,
 	IVSHM_A_ADDR_MAX = __IVSHM_A_ADDR_MAX - 1
@@ -302,6 +405,49 @@ enum ivshm_attr_region {
 enum ivshm_region_state {
 	IVSHM_REGION_READY,
 	IVSHM_REGION_GONE,		/* only in events */
+};
+
+enum ivshm_attr_peer {
+	IVSHM_A_PEER_UNSPEC,
+	IVSHM_A_PEER_PAD,
+	IVSHM_A_PEER_FROM,		/* string, the region that may send */
+	IVSHM_A_PEER_TO,		/* string, the region that it may send to */
+	IVSHM_A_PEER_MESSAGES,		/* u32, most messages that wait there */
+	IVSHM_A_PEER_PAGES,		/* u64, most pages of 4096 bytes in them, 0 for no limit */
+	IVSHM_A_PEER_BYTES,		/* u64, most bytes in them, 0 (default) for no limit */
+	IVSHM_A_PEER_NOW_MESSAGES,	/* u32, messages that wait there */
+	IVSHM_A_PEER_NOW_PAGES,		/* u64, pages of 4096 bytes in them */
+	IVSHM_A_PEER_NOW_BYTES,		/* u64, bytes in them */
+	IVSHM_A_PEER_STATS,		/* nest of enum ivshm_attr_peer_stat */
+
+	__IVSHM_A_PEER_MAX,
+	IVSHM_A_PEER_MAX = __IVSHM_A_PEER_MAX - 1
+};
+
+enum ivshm_peer_state {
+	IVSHM_PEER_DENIED,
+	IVSHM_PEER_ALLOWED,
+};
+
+/* Counters of a peer since it was allowed. */
+enum ivshm_attr_peer_stat {
+	IVSHM_A_PEER_STAT_UNSPEC,
+	IVSHM_A_PEER_STAT_PAD,
+	IVSHM_A_PEER_STAT_MESSAGES,	/* u64, sent */
+	IVSHM_A_PEER_STAT_BYTES,	/* u64, in them and in their ranges */
+	IVSHM_A_PEER_STAT_COPIED,	/* u64, messages whose range was copied */
+	IVSHM_A_PEER_STAT_MOVED,	/* u64, messages whose pages moved */
+	IVSHM_A_PEER_STAT_SHARED,	/* u64, messages whose pages were shared */
+	IVSHM_A_PEER_STAT_SIGNALS,	/* u64, times the receiver was told at once */
+	IVSHM_A_PEER_STAT_DEFERRED_OWN,	/* u64, deferred, received as the receiver came by itself */
+	IVSHM_A_PEER_STAT_DEFERRED_TIMED,	/* u64, deferred, and the time was over before */
+	IVSHM_A_PEER_STAT_LOST,		/* u64, messages that nobody received */
+	IVSHM_A_PEER_STAT_REFUSED_FULL,	/* u64, EAGAIN: too much waits */
+	IVSHM_A_PEER_STAT_REFUSED_SLOT,	/* u64, EAGAIN: no landing slot is large enough */
+	IVSHM_A_PEER_STAT_REFUSED_BUSY,	/* u64, EBUSY: pages are in use */
+
+	__IVSHM_A_PEER_STAT_MAX,
+	IVSHM_A_PEER_STAT_MAX = __IVSHM_A_PEER_STAT_MAX - 1
 };
 
 /*
@@ -343,6 +489,7 @@ enum ivshm_attr_stat {
 	IVSHM_A_STAT_SEGMENTED,		/* frames segmented or checksummed in software */
 	IVSHM_A_STAT_COPIED_BYTES,	/* payload bytes copied on the direct path */
 	IVSHM_A_STAT_SKBS,		/* socket buffers allocated on the direct path */
+	IVSHM_A_STAT_DROP_SPOOFED,	/* strict coupling, not from an address of the port */
 
 	__IVSHM_A_STAT_MAX,
 	IVSHM_A_STAT_MAX = __IVSHM_A_STAT_MAX - 1

@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Message queues: how a range comes to its landing slot. */
+#include <linux/mm.h>
+#include <linux/slab.h>
+
+#include "msgq.h"
+#include "region.h"
+
+/* Milliseconds that references to pages have to go. */
+#define PATIENCE	20
+
+static unsigned long slot_of(const struct ivshm_region *region, u64 offset)
+{
+	return offset >> (PAGE_SHIFT + region->order);
+}
+
+static int bring_copy(struct ivshm_msgq *q, struct ivshm_msgq *to,
+		      struct ivshm_msg *msg, const struct ivshm_msgq_send *arg)
+{
+	msg->how = IVSHM_MSGQ_COPY;
+	return ivshm_region_copy(q->region, arg->offset, to->region,
+				 msg->landing->offset, arg->len);
+}
+
+static int bring_move(struct ivshm_msgq *q, struct ivshm_msgq *to,
+		      struct ivshm_msg *msg, const struct ivshm_msgq_send *arg,
+		      unsigned int patience)
+{
+	struct ivshm_claim *landing = &msg->landing->claim, source;
+	struct ivshm_region *region = q->region;
+	int err;
+
+	err = ivshm_region_claim(region, &source, IVSHM_CLAIM_MOVING,
+				 arg->offset >> PAGE_SHIFT, arg->len >> PAGE_SHIFT);
+	if (err)
+		return err;
+	err = ivshm_region_reclaim(to->region, landing, IVSHM_CLAIM_MOVING);
+	if (err)
+		goto unclaim;
+	err = ivshm_region_move(region, slot_of(region, arg->offset), to->region,
+				slot_of(to->region, msg->landing->offset),
+				slot_of(region, arg->len), patience);
+	/* Nobody else has claimed it meanwhile. */
+	WARN_ON_ONCE(ivshm_region_reclaim(to->region, landing, IVSHM_CLAIM_LANDING));
+	msg->how = IVSHM_MSGQ_MOVE;
+unclaim:
+	ivshm_region_unclaim(region, &source);
+	return err;
+}
+
+static int bring_share(struct ivshm_msgq *q, struct ivshm_msgq *to,
+		       struct ivshm_msg *msg, const struct ivshm_msgq_send *arg)
+{
+	struct ivshm_claim *landing = &msg->landing->claim, source;
+	struct ivshm_region *region = q->region;
+	int err;
+
+	msg->nr_kept = slot_of(region, arg->len);
+	msg->kept = kvmalloc_array(msg->nr_kept, sizeof(*msg->kept),
+				   GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
+	if (!msg->kept)
+		return -ENOMEM;
+	err = xa_alloc_cyclic(&to->held, &msg->id, msg, xa_limit_31b, &to->next_id,
+			      GFP_KERNEL_ACCOUNT);
+	if (err < 0)
+		goto free;
+	err = ivshm_region_claim(region, &source, IVSHM_CLAIM_LENDING,
+				 arg->offset >> PAGE_SHIFT, arg->len >> PAGE_SHIFT);
+	if (err)
+		goto erase;
+	err = ivshm_region_reclaim(to->region, landing, IVSHM_CLAIM_BORROWED);
+	if (err)
+		goto unclaim;
+	err = ivshm_region_lend(region, slot_of(region, arg->offset), to->region,
+				slot_of(to->region, msg->landing->offset),
+				msg->nr_kept, msg->kept);
+	if (err)
+		goto reclaim;
+	ivshm_region_unclaim(region, &source);
+	msg->how = IVSHM_MSGQ_SHARE;
+	return 0;
+
+reclaim:
+	WARN_ON_ONCE(ivshm_region_reclaim(to->region, landing, IVSHM_CLAIM_LANDING));
+unclaim:
+	ivshm_region_unclaim(region, &source);
+erase:
+	xa_erase(&to->held, msg->id);
+	msg->id = 0;
+free:
+	kvfree(msg->kept);
+	msg->kept = NULL;
+	return err;
+}
+
+void ivshm_msgq_take_back(struct ivshm_msgq *to, struct ivshm_msg *msg)
+{
+	ivshm_region_give_back(to->region, slot_of(to->region, msg->landing->offset),
+			       msg->nr_kept, msg->kept);
+	kvfree(msg->kept);
+	msg->kept = NULL;
+}
+
+/* Whether pages can move where any way will do, and whether that is worth it. */
+static bool auto_moves(const struct ivshm_region *region,
+		       const struct ivshm_region *to, const struct ivshm_msg *msg,
+		       const struct ivshm_msgq_send *arg)
+{
+	u64 unit = PAGE_SIZE << region->order;
+
+	return region->order == to->order &&
+	       IS_ALIGNED(arg->offset | arg->len | msg->landing->offset, unit) &&
+	       ivshm_msgq_cost_moves(arg->len, unit);
+}
+
+int ivshm_msgq_bring(struct ivshm_msgq *q, struct ivshm_msgq *to,
+		     struct ivshm_msg *msg, const struct ivshm_msgq_send *arg)
+{
+	int err;
+
+	switch (arg->how) {
+	case IVSHM_MSGQ_COPY:
+		return bring_copy(q, to, msg, arg);
+	case IVSHM_MSGQ_MOVE:
+		return bring_move(q, to, msg, arg, PATIENCE);
+	case IVSHM_MSGQ_SHARE:
+		return bring_share(q, to, msg, arg);
+	default:
+		if (auto_moves(q->region, to->region, msg, arg)) {
+			err = bring_move(q, to, msg, arg, 0);
+			if (err != -EBUSY)
+				return err;
+		}
+		return bring_copy(q, to, msg, arg);
+	}
+}

@@ -1,0 +1,357 @@
+// SPDX-License-Identifier: GPL-2.0
+/* KUnit tests of message queues: what waits, who may, and pages that move. */
+#include <kunit/test.h>
+#include <linux/mm.h>
+#include <linux/netlink.h>
+#include <linux/numa.h>
+#include <linux/pagemap.h>
+
+#include "msgq.h"
+#include "region.h"
+#include "region_test.h"
+
+#define QT_A		"kunit-a"
+#define QT_B		"kunit-b"
+#define QT_PAGES	8
+
+struct qt {
+	struct ivshm_region *a, *b;
+	struct ivshm_msgq *from, *to;
+};
+
+static struct ivshm_region *qt_region(struct kunit *test, const char *name)
+{
+	struct ivshm_region_config cfg = {
+		.size = QT_PAGES * PAGE_SIZE,
+		.page_size = PAGE_SIZE,
+		.mode = 0600,
+		.node = NUMA_NO_NODE,
+	};
+	struct ivshm_region *region;
+
+	strscpy(cfg.name, name, sizeof(cfg.name));
+	KUNIT_ASSERT_EQ(test, ivshm_region_new(&cfg, NULL), 0);
+	mutex_lock(&ivshm_region_mutex);
+	region = ivshm_region_find(name);
+	mutex_unlock(&ivshm_region_mutex);
+	KUNIT_ASSERT_NOT_NULL(test, region);
+	KUNIT_ASSERT_EQ(test, ivshm_region_use(region), 0);
+	return region;
+}
+
+static int qt_allow(const char *from, const char *to, u64 messages, u64 pages,
+		    u64 bytes)
+{
+	struct ivshm_peer_config cfg = {
+		.most = { messages, pages, bytes },
+		.given = BIT(IVSHM_A_PEER_MESSAGES) | BIT(IVSHM_A_PEER_PAGES) |
+			 BIT(IVSHM_A_PEER_BYTES),
+	};
+
+	strscpy(cfg.from, from, sizeof(cfg.from));
+	strscpy(cfg.to, to, sizeof(cfg.to));
+	return ivshm_peer_allow(&cfg, NULL);
+}
+
+static int qt_init(struct kunit *test)
+{
+	struct qt *qt = kunit_kzalloc(test, sizeof(*qt), GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, qt);
+	test->priv = qt;
+	qt->a = qt_region(test, QT_A);
+	qt->b = qt_region(test, QT_B);
+	qt->from = ivshm_msgq_new(qt->a, 4, 4);
+	qt->to = ivshm_msgq_new(qt->b, 4, 4);
+	KUNIT_ASSERT_FALSE(test, IS_ERR(qt->from));
+	KUNIT_ASSERT_FALSE(test, IS_ERR(qt->to));
+	KUNIT_ASSERT_EQ(test, qt_allow(QT_A, QT_B, 100, 0, 0), 0);
+	return 0;
+}
+
+static void qt_exit(struct kunit *test)
+{
+	struct qt *qt = test->priv;
+
+	if (!IS_ERR_OR_NULL(qt->from))
+		ivshm_msgq_end(qt->from);
+	if (!IS_ERR_OR_NULL(qt->to))
+		ivshm_msgq_end(qt->to);
+	if (qt->a)
+		ivshm_region_unuse(qt->a);
+	if (qt->b)
+		ivshm_region_unuse(qt->b);
+	KUNIT_EXPECT_EQ(test, ivshm_region_del(QT_A, false), 0);
+	KUNIT_EXPECT_EQ(test, ivshm_region_del(QT_B, false), 0);
+	ivshm_peer_deny(QT_A, QT_B);
+}
+
+static int qt_send(struct qt *qt, u64 offset, u64 len, u32 how)
+{
+	struct ivshm_msgq_send send = {
+		.to = qt->b->number, .offset = offset, .len = len, .how = how,
+	};
+
+	return ivshm_msgq_send(qt->from, qt->to, &send);
+}
+
+static int qt_post(struct qt *qt, u64 offset, u64 len)
+{
+	struct ivshm_msgq_slot slot = { .offset = offset, .len = len };
+
+	return ivshm_msgq_post(qt->to, &slot);
+}
+
+static void qt_take(struct kunit *test, struct qt *qt)
+{
+	struct ivshm_msg *msg = ivshm_msgq_take(qt->to);
+
+	KUNIT_ASSERT_NOT_NULL(test, msg);
+	ivshm_msgq_taken(qt->to, msg);
+}
+
+/* Nobody but the slots has a reference, and none is held. */
+static void qt_expect_whole(struct kunit *test, const struct ivshm_region *region)
+{
+	unsigned long i;
+
+	for (i = 0; i < QT_PAGES; i++) {
+		KUNIT_EXPECT_FALSE(test, ivshm_region_slot_is_held(region, i));
+		KUNIT_ASSERT_NOT_NULL(test, region->slot[i]);
+		KUNIT_EXPECT_EQ(test, page_count(region->slot[i]), 1);
+	}
+}
+
+static void qt_fill(struct ivshm_region *region, u8 value)
+{
+	unsigned long i;
+
+	for (i = 0; i < QT_PAGES; i++)
+		memset(page_address(region->slot[i]), value, PAGE_SIZE);
+}
+
+static bool qt_is(const struct ivshm_region *region, unsigned long i, u8 value)
+{
+	return !memchr_inv(page_address(region->slot[i]), value, PAGE_SIZE);
+}
+
+static void msgq_claims_test(struct kunit *test)
+{
+	struct ivshm_claim one, two;
+	struct qt *qt = test->priv;
+	enum ivshm_claim_kind k, l;
+	bool goes;
+
+	for (k = 0; k < IVSHM_CLAIM_KINDS; k++) {
+		for (l = 0; l < IVSHM_CLAIM_KINDS; l++) {
+			goes = (k == IVSHM_CLAIM_DMA && l == IVSHM_CLAIM_DMA) ||
+			       (k == IVSHM_CLAIM_DMA && l == IVSHM_CLAIM_LANDING) ||
+			       (k == IVSHM_CLAIM_LANDING && l == IVSHM_CLAIM_DMA) ||
+			       (k == IVSHM_CLAIM_DMA && l == IVSHM_CLAIM_LENDING) ||
+			       (k == IVSHM_CLAIM_LENDING && l == IVSHM_CLAIM_DMA) ||
+			       (k == IVSHM_CLAIM_LENDING && l == IVSHM_CLAIM_LENDING);
+			KUNIT_EXPECT_EQ(test, ivshm_region_claim(qt->a, &one, k, 2, 3), 0);
+			/* Side by side all go together. */
+			KUNIT_EXPECT_EQ(test, ivshm_region_claim(qt->a, &two, l, 5, 1), 0);
+			ivshm_region_unclaim(qt->a, &two);
+			KUNIT_EXPECT_EQ(test, ivshm_region_claim(qt->a, &two, l, 0, 2), 0);
+			ivshm_region_unclaim(qt->a, &two);
+			KUNIT_EXPECT_EQ(test, ivshm_region_claim(qt->a, &two, l, 4, 4),
+					goes ? 0 : -EBUSY);
+			if (goes)
+				ivshm_region_unclaim(qt->a, &two);
+			ivshm_region_unclaim(qt->a, &one);
+		}
+	}
+	KUNIT_EXPECT_EQ(test, ivshm_region_claim(qt->a, &one, IVSHM_CLAIM_DMA, 0, 8), 0);
+	KUNIT_EXPECT_EQ(test, ivshm_region_claim(qt->a, &two, IVSHM_CLAIM_LANDING, 0, 1), 0);
+	KUNIT_EXPECT_EQ(test, ivshm_region_reclaim(qt->a, &two, IVSHM_CLAIM_MOVING), -EBUSY);
+	KUNIT_EXPECT_EQ(test, two.kind, IVSHM_CLAIM_LANDING);
+	ivshm_region_unclaim(qt->a, &one);
+	KUNIT_EXPECT_EQ(test, ivshm_region_reclaim(qt->a, &two, IVSHM_CLAIM_MOVING), 0);
+	KUNIT_EXPECT_EQ(test, ivshm_region_claim(qt->a, &one, IVSHM_CLAIM_DMA, 0, 8), -EBUSY);
+	ivshm_region_unclaim(qt->a, &two);
+}
+
+static void msgq_move_test(struct kunit *test)
+{
+	struct qt *qt = test->priv;
+	struct page *first = qt->a->slot[2];
+
+	qt_fill(qt->a, 0x5a);
+	qt_fill(qt->b, 0xa5);
+	KUNIT_ASSERT_EQ(test, qt_post(qt, 4 * PAGE_SIZE, 4 * PAGE_SIZE), 0);
+	KUNIT_ASSERT_EQ(test, qt_send(qt, 2 * PAGE_SIZE, 3 * PAGE_SIZE, IVSHM_MSGQ_MOVE), 0);
+	KUNIT_EXPECT_PTR_EQ(test, qt->b->slot[4], first);
+	KUNIT_EXPECT_TRUE(test, qt_is(qt->a, 1, 0x5a));
+	KUNIT_EXPECT_TRUE(test, qt_is(qt->a, 2, 0));
+	KUNIT_EXPECT_TRUE(test, qt_is(qt->a, 4, 0));
+	KUNIT_EXPECT_TRUE(test, qt_is(qt->a, 5, 0x5a));
+	KUNIT_EXPECT_TRUE(test, qt_is(qt->b, 3, 0xa5));
+	KUNIT_EXPECT_TRUE(test, qt_is(qt->b, 4, 0x5a));
+	KUNIT_EXPECT_TRUE(test, qt_is(qt->b, 6, 0x5a));
+	KUNIT_EXPECT_TRUE(test, qt_is(qt->b, 7, 0xa5));
+	qt_expect_whole(test, qt->a);
+	qt_expect_whole(test, qt->b);
+	qt_take(test, qt);
+}
+
+/* One reference too many, on either side: all is as it was. */
+static void msgq_move_busy_test(struct kunit *test)
+{
+	struct qt *qt = test->priv;
+	struct page *pinned[4];
+	int i;
+
+	pinned[0] = qt->a->slot[0];
+	pinned[1] = qt->a->slot[3];
+	pinned[2] = qt->b->slot[0];
+	pinned[3] = qt->b->slot[3];
+	qt_fill(qt->a, 0x5a);
+	qt_fill(qt->b, 0xa5);
+	KUNIT_ASSERT_EQ(test, qt_post(qt, 0, 4 * PAGE_SIZE), 0);
+	for (i = 0; i < ARRAY_SIZE(pinned); i++) {
+		get_page(pinned[i]);
+		KUNIT_EXPECT_EQ(test, qt_send(qt, 0, 4 * PAGE_SIZE, IVSHM_MSGQ_MOVE), -EBUSY);
+		put_page(pinned[i]);
+		KUNIT_EXPECT_PTR_EQ(test, qt->a->slot[0], pinned[0]);
+		KUNIT_EXPECT_PTR_EQ(test, qt->b->slot[3], pinned[3]);
+		KUNIT_EXPECT_TRUE(test, qt_is(qt->a, i, 0x5a));
+		KUNIT_EXPECT_TRUE(test, qt_is(qt->b, i, 0xa5));
+		qt_expect_whole(test, qt->a);
+		qt_expect_whole(test, qt->b);
+	}
+	KUNIT_EXPECT_EQ(test, qt_send(qt, 0, 4 * PAGE_SIZE, IVSHM_MSGQ_MOVE), 0);
+	qt_take(test, qt);
+	qt_expect_whole(test, qt->a);
+	qt_expect_whole(test, qt->b);
+}
+
+static void msgq_share_test(struct kunit *test)
+{
+	struct qt *qt = test->priv;
+	struct ivshm_msg *msg;
+	struct page *had;
+	u32 id;
+
+	had = qt->b->slot[1];
+	qt_fill(qt->a, 0x5a);
+	KUNIT_ASSERT_EQ(test, qt_post(qt, PAGE_SIZE, 2 * PAGE_SIZE), 0);
+	KUNIT_ASSERT_EQ(test, qt_send(qt, 0, 2 * PAGE_SIZE, IVSHM_MSGQ_SHARE), 0);
+	KUNIT_EXPECT_PTR_EQ(test, qt->b->slot[1], qt->a->slot[0]);
+	KUNIT_EXPECT_EQ(test, page_count(qt->a->slot[0]), 2);
+	KUNIT_EXPECT_EQ(test, page_count(had), 1);
+	KUNIT_EXPECT_EQ(test, ivshm_msgq_release(qt->to, 1), -ENOENT);
+	msg = ivshm_msgq_take(qt->to);
+	KUNIT_ASSERT_NOT_NULL(test, msg);
+	id = msg->id;
+	ivshm_msgq_taken(qt->to, msg);
+	KUNIT_EXPECT_EQ(test, ivshm_msgq_release(qt->to, id), 0);
+	KUNIT_EXPECT_PTR_EQ(test, qt->b->slot[1], had);
+	qt_expect_whole(test, qt->a);
+	qt_expect_whole(test, qt->b);
+}
+
+/* A fault finds nothing while a slot is held, and the page afterwards. */
+static void msgq_held_test(struct kunit *test)
+{
+	struct qt *qt = test->priv;
+	struct page *page = qt->a->slot[0];
+
+	WRITE_ONCE(qt->a->slot[0], ivshm_slot_held(page));
+	KUNIT_EXPECT_PTR_EQ(test, ivshm_region_lock_page(qt->a, 0), ERR_PTR(-EAGAIN));
+	KUNIT_EXPECT_PTR_EQ(test, ivshm_region_get_page(qt->a, 0), ERR_PTR(-EAGAIN));
+	KUNIT_EXPECT_EQ(test, page_count(page), 1);
+	KUNIT_EXPECT_EQ(test, ivshm_region_move(qt->a, 0, qt->b, 0, 1, 0), -EBUSY);
+	KUNIT_EXPECT_EQ(test, ivshm_region_move(qt->b, 0, qt->a, 0, 1, 0), -EBUSY);
+	KUNIT_EXPECT_EQ(test, ivshm_region_copy(qt->a, 0, qt->b, 0, 1), -EBUSY);
+	qt_expect_whole(test, qt->b);
+	WRITE_ONCE(qt->a->slot[0], page);
+	qt_expect_whole(test, qt->a);
+}
+
+static void msgq_amounts_test(struct kunit *test)
+{
+	struct qt *qt = test->priv;
+	struct ivshm_peer *peer;
+	int i;
+
+	peer = ivshm_peer_get(QT_A, QT_B);
+	KUNIT_ASSERT_NOT_NULL(test, peer);
+	/* The queue's depth. */
+	for (i = 0; i < 4; i++)
+		KUNIT_EXPECT_EQ(test, qt_send(qt, 0, 0, IVSHM_MSGQ_AUTO), 0);
+	KUNIT_EXPECT_EQ(test, qt_send(qt, 0, 0, IVSHM_MSGQ_AUTO), -EAGAIN);
+	KUNIT_EXPECT_TRUE(test, qt->from->full);
+	KUNIT_EXPECT_EQ(test, peer->now.messages, 4);
+	qt_take(test, qt);
+	ivshm_msgq_room(qt->to);
+	KUNIT_EXPECT_FALSE(test, qt->from->full);
+	for (i = 0; i < 3; i++)
+		qt_take(test, qt);
+	KUNIT_EXPECT_NULL(test, ivshm_msgq_take(qt->to));
+
+	/* What the peer may have waiting. */
+	KUNIT_EXPECT_EQ(test, qt_allow(QT_A, QT_B, 2, 3, 2 * PAGE_SIZE), 0);
+	for (i = 0; i < 4; i++)
+		KUNIT_EXPECT_EQ(test, qt_post(qt, 2 * i * PAGE_SIZE, 2 * PAGE_SIZE), 0);
+	KUNIT_EXPECT_EQ(test, qt_post(qt, 0, PAGE_SIZE), -EBUSY);
+	KUNIT_EXPECT_EQ(test, qt_send(qt, 0, 2 * PAGE_SIZE + 1, IVSHM_MSGQ_COPY), -EMSGSIZE);
+	KUNIT_EXPECT_EQ(test, qt_send(qt, PAGE_SIZE - 1, 2, IVSHM_MSGQ_COPY), 0);
+	KUNIT_EXPECT_EQ(test, peer->now.pages, 2);
+	KUNIT_EXPECT_EQ(test, peer->now.bytes, 2);
+	KUNIT_EXPECT_EQ(test, qt_send(qt, PAGE_SIZE - 1, 2, IVSHM_MSGQ_COPY), -EAGAIN);
+	KUNIT_EXPECT_EQ(test, qt_send(qt, 0, PAGE_SIZE, IVSHM_MSGQ_COPY), 0);
+	KUNIT_EXPECT_EQ(test, qt_send(qt, 0, 0, IVSHM_MSGQ_AUTO), -EAGAIN);
+	KUNIT_EXPECT_EQ(test, qt->to->nr_slots, 2);
+	KUNIT_EXPECT_EQ(test, qt->to->nr_msgs, 2);
+
+	/* Denied: what was counted is given back all the same. */
+	KUNIT_EXPECT_EQ(test, ivshm_peer_deny(QT_A, QT_B), 0);
+	KUNIT_EXPECT_EQ(test, qt_send(qt, 0, 0, IVSHM_MSGQ_AUTO), -EACCES);
+	qt_take(test, qt);
+	qt_take(test, qt);
+	KUNIT_EXPECT_EQ(test, peer->now.messages, 0);
+	KUNIT_EXPECT_EQ(test, peer->now.pages, 0);
+	KUNIT_EXPECT_EQ(test, peer->now.bytes, 0);
+	ivshm_peer_put(peer);
+}
+
+static void msgq_peers_test(struct kunit *test)
+{
+	struct netlink_ext_ack extack = {};
+	struct ivshm_peer_config cfg = { .from = "x", .to = "x" };
+
+	KUNIT_EXPECT_EQ(test, ivshm_peer_allow(&cfg, &extack), -EINVAL);
+	KUNIT_EXPECT_NOT_NULL(test, extack._msg);
+	cfg.to[0] = '/';
+	KUNIT_EXPECT_EQ(test, ivshm_peer_allow(&cfg, NULL), -EINVAL);
+	KUNIT_EXPECT_EQ(test, qt_allow("x", "y", 0, 0, 0), -EINVAL);
+	KUNIT_EXPECT_EQ(test, qt_allow("x", "y", IVSHM_PEER_MESSAGES_MAX + 1, 0, 0), -EINVAL);
+	KUNIT_EXPECT_NULL(test, ivshm_peer_get("x", "y"));
+	KUNIT_EXPECT_EQ(test, ivshm_peer_deny("x", "y"), -ENOENT);
+	/* One direction only. */
+	KUNIT_EXPECT_NULL(test, ivshm_peer_get(QT_B, QT_A));
+}
+
+static struct kunit_case msgq_cases[] = {
+	KUNIT_CASE(msgq_claims_test),
+	KUNIT_CASE(msgq_move_test),
+	KUNIT_CASE(msgq_move_busy_test),
+	KUNIT_CASE(msgq_share_test),
+	KUNIT_CASE(msgq_held_test),
+	KUNIT_CASE(msgq_amounts_test),
+	KUNIT_CASE(msgq_peers_test),
+	{}
+};
+
+static struct kunit_suite msgq_suite = {
+	.name = "ivshm-msgq",
+	.suite_init = ivshm_region_test_begin,
+	.suite_exit = ivshm_region_test_end,
+	.init = qt_init,
+	.exit = qt_exit,
+	.test_cases = msgq_cases,
+};
+
+kunit_test_suite(msgq_suite);

@@ -1,0 +1,275 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Regions: pages that change their slots. */
+#include <linux/delay.h>
+#include <linux/highmem.h>
+#include <linux/jiffies.h>
+#include <linux/mm.h>
+#include <linux/page_ref.h>
+#include <linux/pagemap.h>
+#include <linux/sched/signal.h>
+
+#include "region.h"
+#include "region_exchange.h"
+
+/* Let go of slots that are held. */
+static void slots_unhold(struct ivshm_region *region, unsigned long at,
+			 unsigned long nr)
+{
+	struct page **slot;
+	unsigned long i;
+
+	for (i = at; i < at + nr; i++) {
+		slot = &region->slot[i];
+		if (*slot)
+			/*
+			 * After what was done to the page.  A fault finds it from now
+			 * on; all that it does depends on what it finds.
+			 */
+			smp_store_release(slot, ivshm_slot_page(*slot));
+		cond_resched();
+	}
+	wake_up_all(&region->exchanged);
+}
+
+/*
+ * Hold slots and take their pages out of all mappings.  A slot may be empty if
+ * @gone says so: its region was deleted.
+ */
+static int slots_hold(struct ivshm_region *region, unsigned long at,
+		      unsigned long nr, bool gone)
+{
+	unsigned int shift = PAGE_SHIFT + region->order;
+	struct page *page;
+	unsigned long i;
+	int err = 0;
+
+	for (i = at; i < at + nr; i++) {
+		page = ivshm_region_lock_slot(region, i);
+		if (!page && gone)
+			continue;
+		if (IS_ERR_OR_NULL(page)) {
+			err = page ? -EBUSY : -ENODEV;
+			break;
+		}
+		/* Nor does anybody get it back who could not use it before. */
+		if (unlikely(PageHWPoison(page)) && !gone)
+			err = -EHWPOISON;
+		else
+			WRITE_ONCE(region->slot[i], ivshm_slot_held(page));
+		unlock_page(page);
+		put_page(page);
+		if (!err && fatal_signal_pending(current) && !gone) {
+			i++;
+			err = -EINTR;
+		}
+		if (err)
+			break;
+		cond_resched();
+	}
+	if (err)
+		slots_unhold(region, at, i - at);
+	else
+		/* Whoever found a page before has mapped it, or found it held. */
+		unmap_mapping_range(region->inode->i_mapping, (loff_t)at << shift,
+				    (loff_t)nr << shift, 0);
+	return err;
+}
+
+static void slots_unfreeze(struct ivshm_region *region, unsigned long at,
+			   unsigned long nr)
+{
+	unsigned long i;
+
+	for (i = at; i < at + nr; i++) {
+		page_ref_unfreeze(ivshm_slot_page(region->slot[i]), 1);
+		cond_resched();
+	}
+}
+
+/*
+ * Freeze the pages of slots that are held: nobody else has a reference.  There may
+ * be some for a moment, of faults and look-ups that were under way, and of mappings
+ * that others have just taken down; their threads may have to wait for a processor.
+ */
+static int slots_freeze(struct ivshm_region *region, unsigned long at,
+			unsigned long nr, unsigned long end)
+{
+	unsigned long i, us = 10;
+	int err = 0;
+
+	for (i = at; i < at + nr && !err; i++) {
+		while (!page_ref_freeze(ivshm_slot_page(region->slot[i]), 1)) {
+			if (fatal_signal_pending(current))
+				err = -EINTR;
+			else if (time_after(jiffies, end))
+				err = -EBUSY;
+			if (err)
+				break;
+			usleep_range(us, 2 * us);
+			us = min(2 * us, 1000UL);
+		}
+		cond_resched();
+	}
+	if (err)
+		slots_unfreeze(region, at, i - 1 - at);
+	return err;
+}
+
+static void slot_clear(struct page *page, unsigned int order)
+{
+	unsigned long i;
+
+	for (i = 0; i < 1UL << order; i++) {
+		clear_highpage(nth_page(page, i));
+		cond_resched();
+	}
+}
+
+int ivshm_region_move(struct ivshm_region *from, unsigned long at,
+		      struct ivshm_region *to, unsigned long to_at,
+		      unsigned long nr, unsigned int patience)
+{
+	unsigned long i, end;
+	struct page *page;
+	int err;
+
+	err = slots_hold(from, at, nr, false);
+	if (err)
+		return err;
+	err = slots_hold(to, to_at, nr, false);
+	if (err)
+		goto unhold_from;
+	end = jiffies + msecs_to_jiffies(patience) + 1;
+	err = slots_freeze(from, at, nr, end);
+	if (err)
+		goto unhold_to;
+	err = slots_freeze(to, to_at, nr, end);
+	if (err)
+		goto unfreeze_from;
+
+	/* From here on nobody else has any of the pages, and nothing can fail. */
+	for (i = 0; i < nr; i++) {
+		page = ivshm_slot_page(to->slot[to_at + i]);
+		slot_clear(page, to->order);
+		WRITE_ONCE(to->slot[to_at + i], from->slot[at + i]);
+		WRITE_ONCE(from->slot[at + i], ivshm_slot_held(page));
+	}
+	slots_unfreeze(to, to_at, nr);
+	slots_unfreeze(from, at, nr);
+	slots_unhold(to, to_at, nr);
+	slots_unhold(from, at, nr);
+	return 0;
+
+unfreeze_from:
+	slots_unfreeze(from, at, nr);
+unhold_to:
+	slots_unhold(to, to_at, nr);
+unhold_from:
+	slots_unhold(from, at, nr);
+	return err;
+}
+
+/* Exchange @pages with those of slots that are held and may be empty. */
+static void slots_swap(struct ivshm_region *region, unsigned long at,
+		       unsigned long nr, struct page **pages)
+{
+	struct page *page;
+	unsigned long i;
+
+	for (i = 0; i < nr; i++) {
+		page = region->slot[at + i];
+		if (!page)
+			continue;
+		WRITE_ONCE(region->slot[at + i], ivshm_slot_held(pages[i]));
+		pages[i] = ivshm_slot_page(page);
+		cond_resched();
+	}
+}
+
+static void put_all(struct page **pages, unsigned long nr)
+{
+	unsigned long i;
+
+	for (i = 0; i < nr; i++) {
+		put_page(pages[i]);
+		pages[i] = NULL;
+		cond_resched();
+	}
+}
+
+int ivshm_region_lend(struct ivshm_region *from, unsigned long at,
+		      struct ivshm_region *to, unsigned long to_at,
+		      unsigned long nr, struct page **kept)
+{
+	struct page *page;
+	unsigned long i;
+	int err = 0;
+
+	for (i = 0; i < nr; i++) {
+		page = ivshm_region_get_page(from, (at + i) << from->order);
+		if (IS_ERR_OR_NULL(page)) {
+			err = page ? -EBUSY : -ENODEV;
+			goto put;
+		}
+		kept[i] = page;
+		if (unlikely(PageHWPoison(page))) {
+			i++;
+			err = -EHWPOISON;
+			goto put;
+		}
+		cond_resched();
+	}
+	err = slots_hold(to, to_at, nr, false);
+	if (err)
+		goto put;
+	/* Our references become those of the slots, and theirs ours. */
+	slots_swap(to, to_at, nr, kept);
+	slots_unhold(to, to_at, nr);
+	return 0;
+
+put:
+	put_all(kept, i);
+	return err;
+}
+
+void ivshm_region_give_back(struct ivshm_region *to, unsigned long to_at,
+			    unsigned long nr, struct page **kept)
+{
+	/* The range is claimed for us: nobody else holds its slots. */
+	if (!WARN_ON_ONCE(slots_hold(to, to_at, nr, true))) {
+		slots_swap(to, to_at, nr, kept);
+		slots_unhold(to, to_at, nr);
+	}
+	put_all(kept, nr);
+}
+
+int ivshm_region_copy(const struct ivshm_region *from, u64 offset,
+		      const struct ivshm_region *to, u64 to_offset, u64 len)
+{
+	struct page *src, *dst;
+	size_t part;
+	int err = 0;
+
+	for (; len && !err; len -= part, offset += part, to_offset += part) {
+		part = min3(len, PAGE_SIZE - offset_in_page(offset),
+			    PAGE_SIZE - offset_in_page(to_offset));
+		src = ivshm_region_get_page(from, offset >> PAGE_SHIFT);
+		if (IS_ERR_OR_NULL(src))
+			return src ? -EBUSY : -ENODEV;
+		dst = ivshm_region_get_page(to, to_offset >> PAGE_SHIFT);
+		if (IS_ERR_OR_NULL(dst))
+			err = dst ? -EBUSY : -ENODEV;
+		else if (unlikely(PageHWPoison(src) || PageHWPoison(dst)))
+			err = -EHWPOISON;
+		else if (fatal_signal_pending(current))
+			err = -EINTR;
+		else
+			memcpy_page(dst, offset_in_page(to_offset), src,
+				    offset_in_page(offset), part);
+		if (!IS_ERR_OR_NULL(dst))
+			put_page(dst);
+		put_page(src);
+		cond_resched();
+	}
+	return err;
+}
