@@ -50,11 +50,13 @@ ktap_skip()
 
 ktap_test()
 {
-	local name=$1 rc
+	local name=$1 rc start=$SECONDS
 	shift
 
 	"$@" 2>&1 </dev/null | sed -u 's/^/# /'
 	rc=${PIPESTATUS[0]}
+	# Where the time goes.
+	[ $((SECONDS - start)) -lt 5 ] || echo "# that took $((SECONDS - start)) s"
 	case $rc in
 	0) ktap_ok "$name" ;;
 	4) ktap_skip "$name" ;;
