@@ -36,8 +36,9 @@ help:
 	@echo '  demo           two guests, over a bridge and then through shared memory'
 	@echo '                 (DEMO="--keep" to stay in the machine)'
 	@echo '  vm-shell       a shell in the test machine (VM="--kernel debug" for that one)'
-	@echo '  check          everything, on the stock and the debug kernel'
+	@echo '  check          all suites, on the stock and the debug kernel'
 	@echo '  check-quick    ring tests in user space, KUnit, style'
+	@echo '  check-long     check, with every program and guest test on both kernels'
 	@echo '  bench          what a frame costs, beside vhost-net (BENCH="--json FILE")'
 	@echo '  bench-smoke    did it get worse? two minutes'
 	@echo '  bench-plot     plots of what bench measured, in Documentation/'
@@ -119,6 +120,9 @@ check:
 check-quick:
 	@$(T)/check --quick
 
+check-long:
+	@$(T)/check --long
+
 bench:
 	@$(T)/bench/bench $(BENCH)
 
@@ -139,4 +143,4 @@ clean:
 	$(MAKE) -C $(T)/bench clean
 
 .PHONY: all help modules kdir tools install install-host uninstall deps demo vm-shell \
-	check check-quick bench bench-smoke bench-plot style clean
+	check check-quick check-long bench bench-smoke bench-plot style clean

@@ -1,16 +1,23 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# usage: run.sh [DIR] [PROGRAM]...
+# usage: run.sh [DIR] [PROGRAM | @LIST]...
 #
-# Runs the programs in DIR (default: out beside this script), or those named,
-# as root, and prints KTAP. The module is loaded from IVSHM_KO if it is not
-# loaded yet, and then taken out again: which fails if something is left.
+# Runs the programs in DIR (default: out beside this script), or those named, or
+# listed in the file LIST beside this script, as root, and prints KTAP. The
+# module is loaded from IVSHM_KO if it is not loaded yet, and then taken out
+# again: which fails if something is left.
 
 here=$(cd "$(dirname "$0")" && pwd -P)
 dir=${1:-$here/out}
 [ $# -eq 0 ] || shift
-names=("$@")
+names=()
+for arg; do
+	case $arg in
+	@*) mapfile -t -O ${#names[@]} names < <(grep -v '^#' "$here/${arg#@}") ;;
+	*) names+=("$arg") ;;
+	esac
+done
 if [ ${#names[@]} -eq 0 ]; then
 	for prog in "$dir"/*_test; do
 		names+=("${prog##*/}")
