@@ -308,7 +308,7 @@ static void strict_static_test(struct kunit *test)
 	ct_up(ct, 0);
 	ct_up(ct, 1);
 	KUNIT_ASSERT_EQ(test, ct_couple(ct, "kt-a", IVSHM_COUPLING_STATIC, 2), 0);
-	KUNIT_EXPECT_EQ(test, ct_unicast(ct, 0, 1), IVSHM_PATH_HOLD);
+	KUNIT_EXPECT_EQ(test, ct_unicast(ct, 0, 1), IVSHM_PATH_DIRECT);
 	KUNIT_EXPECT_EQ(test, ct_unicast(ct, 1, 0), IVSHM_PATH_REFUSE);
 	ct_frame(&frame, 0, 1);
 	KUNIT_EXPECT_EQ(test, ct_send(ct, 1, &frame), IVSHM_PATH_REFUSE);

@@ -34,11 +34,8 @@ static void detector_crossover_test(struct kunit *test)
 	ct->config.given = BIT(IVSHM_A_COUPLING_PARK_US);
 	ct_setup(test, IVSHM_COUPLING_STATIC, 2);
 
-	/* Whatever the destination is; after what is still in the tap. */
+	/* Whatever the destination is. */
 	ct_frame(&frame, 0, 3);
-	KUNIT_EXPECT_EQ(test, ct_send(ct, 0, &frame), IVSHM_PATH_HOLD);
-	KUNIT_EXPECT_PTR_EQ(test, frame.d.dst, ct->port[1]);
-	ct_joined(ct, 0, frame.d.pair, true);
 	KUNIT_EXPECT_EQ(test, ct_send(ct, 0, &frame), IVSHM_PATH_DIRECT);
 	KUNIT_EXPECT_PTR_EQ(test, frame.d.dst, ct->port[1]);
 	KUNIT_EXPECT_PTR_EQ(test, frame.d.pair, ct_pair(ct, 0, 1));
@@ -49,13 +46,16 @@ static void detector_crossover_test(struct kunit *test)
 	ct_frame(&frame, 1, 0);
 	frame.len = 9000;
 	frame.gso_len = 9000;
-	KUNIT_EXPECT_EQ(test, ct_send(ct, 1, &frame), IVSHM_PATH_HOLD);
+	KUNIT_EXPECT_EQ(test, ct_send(ct, 1, &frame), IVSHM_PATH_DIRECT);
 	/* Nor another way, when the tap does not drain. */
 	ct_joined(ct, 1, frame.d.pair, false);
 	KUNIT_EXPECT_EQ(test, ct_send(ct, 1, &frame), IVSHM_PATH_DIRECT);
 	KUNIT_EXPECT_EQ(test, frame.d.pair->state, IVSHM_PAIR_COUPLED);
 	KUNIT_EXPECT_PTR_EQ(test, frame.d.dst, ct->port[0]);
 	KUNIT_EXPECT_PTR_EQ(test, frame.d.pair, ct_pair(ct, 1, 0));
+	/* By which a worker sees that its frames take another way now. */
+	KUNIT_EXPECT_NE(test, frame.d.pair->epoch, 0);
+	KUNIT_EXPECT_NE(test, frame.d.pair->epoch, ct_pair(ct, 0, 1)->epoch);
 
 	ct_down(ct, 1, IVSHM_REASON_EXIT);
 	ct_frame(&frame, 0, 1);

@@ -304,5 +304,5 @@ watch_end()
 	watched=$(grep -c ' IP ' "$work/capture")
 }
 
-# tap_frames PORT - how many frames of its guest the tap has passed on
+# tap_frames PORT - how many frames of its guest the tap's statistics have
 tap_frames() { cat "/sys/class/net/$1/statistics/rx_packets"; }
