@@ -2,14 +2,12 @@
 /* Regions by netlink: made, shown, changed, deleted, refused. As root. */
 #include <errno.h>
 #include <fcntl.h>
-#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "kselftest_harness.h"
@@ -220,42 +218,14 @@ static int all_refused(struct control *c, int get)
 	return region_count(c) == (get ? 0 : 1) ? 0 : 5;
 }
 
-static int in_child(int (*setup)(void), int get)
-{
-	struct control c;
-	int status;
-	pid_t pid;
-
-	pid = fork();
-	if (!pid)
-		_exit(setup() || control_open(&c) ? 99 : all_refused(&c, get));
-	waitpid(pid, &status, 0);
-	return WIFEXITED(status) ? WEXITSTATUS(status) : 98;
-}
-
-static int be_nobody(void)
-{
-	return setgid(65534) || setuid(65534);
-}
-
-static int be_root_of_a_namespace(void)
-{
-	return unshare(CLONE_NEWUSER);
-}
-
-static int be_elsewhere(void)
-{
-	return unshare(CLONE_NEWNET);
-}
-
 TEST_F(life, permissions)
 {
 	struct control *c = &self->c;
 
 	ASSERT_EQ(0, region_add(c, "x", PAGE, 0));
-	EXPECT_EQ(0, in_child(be_nobody, 0));
-	EXPECT_EQ(0, in_child(be_root_of_a_namespace, 0));
-	EXPECT_EQ(0, in_child(be_elsewhere, -EPERM));
+	EXPECT_EQ(0, in_child(be_nobody, all_refused, 0));
+	EXPECT_EQ(0, in_child(be_root_of_a_namespace, all_refused, 0));
+	EXPECT_EQ(0, in_child(be_elsewhere, all_refused, -EPERM));
 	EXPECT_EQ(1, region_count(c));
 }
 

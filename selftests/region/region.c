@@ -2,6 +2,7 @@
 /* Regions, as their tests make, open and delete them. */
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdio.h>
@@ -9,6 +10,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "region.h"
@@ -208,6 +210,34 @@ int region_faults(const void *at)
 		(void)__atomic_load_n((const char *)at, __ATOMIC_RELAXED);
 	sigaction(SIGBUS, &old, NULL);
 	return faults;
+}
+
+int in_child(int (*be)(void), int (*check)(struct control *c, int get), int get)
+{
+	struct control c;
+	int status;
+	pid_t pid;
+
+	pid = fork();
+	if (!pid)
+		_exit(be() || control_open(&c) ? 99 : check(&c, get));
+	waitpid(pid, &status, 0);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 98;
+}
+
+int be_nobody(void)
+{
+	return setgid(65534) || setuid(65534);
+}
+
+int be_root_of_a_namespace(void)
+{
+	return unshare(CLONE_NEWUSER);
+}
+
+int be_elsewhere(void)
+{
+	return unshare(CLONE_NEWNET);
 }
 
 int parameter_set(const char *name, unsigned int value)

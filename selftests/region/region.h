@@ -73,6 +73,16 @@ int unmap_dma(int fd, void *addr, size_t len);
 
 /* Whether reading a byte there ends in SIGBUS. */
 int region_faults(const void *at);
+
+/*
+ * What @check says in a child that is somebody with less rights, with a socket of
+ * its own; 98 or 99 if it does not come to that.  @get is what reading is to return.
+ */
+int in_child(int (*be)(void), int (*check)(struct control *c, int get), int get);
+int be_nobody(void);
+int be_root_of_a_namespace(void);
+int be_elsewhere(void);
+
 /* A parameter of the module. Returns 0 or a negative error. */
 int parameter_set(const char *name, unsigned int value);
 
