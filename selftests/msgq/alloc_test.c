@@ -25,18 +25,6 @@ FIXTURE(alloc)
 	int able;
 };
 
-static int write_text(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC), err = 0;
-
-	if (fd < 0)
-		return -errno;
-	if (write(fd, text, strlen(text)) < 0)
-		err = -errno;
-	close(fd);
-	return err;
-}
-
 /* All allocations that may sleep, the small ones and pages, without a word. */
 static int inject(void)
 {
@@ -49,12 +37,12 @@ static int inject(void)
 		return 0;
 	for (i = 0; i < ARRAY_SIZE(quiet); i++) {
 		snprintf(path, sizeof(path), "/sys/kernel/debug/%s/verbose", quiet[i]);
-		if (write_text(path, "0"))
+		if (file_write(path, "0"))
 			return 0;
 	}
-	return !write_text("/sys/kernel/debug/failslab/ignore-gfp-wait", "N") &&
-	       !write_text("/sys/kernel/debug/fail_page_alloc/ignore-gfp-wait", "N") &&
-	       !write_text("/sys/kernel/debug/fail_page_alloc/min-order", "0") &&
+	return !file_write("/sys/kernel/debug/failslab/ignore-gfp-wait", "N") &&
+	       !file_write("/sys/kernel/debug/fail_page_alloc/ignore-gfp-wait", "N") &&
+	       !file_write("/sys/kernel/debug/fail_page_alloc/min-order", "0") &&
 	       !access("/proc/thread-self/fail-nth", F_OK);
 }
 

@@ -374,11 +374,7 @@ static long free_pages(void)
 	char line[128];
 	FILE *f;
 
-	f = fopen("/proc/sys/vm/drop_caches", "w");
-	if (f) {
-		fputs("3\n", f);
-		fclose(f);
-	}
+	file_write("/proc/sys/vm/drop_caches", "3");
 	f = fopen("/proc/meminfo", "r");
 	while (f && fgets(line, sizeof(line), f))
 		if (sscanf(line, "MemFree: %ld", &pages) == 1)

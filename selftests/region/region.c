@@ -240,16 +240,23 @@ int be_elsewhere(void)
 	return unshare(CLONE_NEWNET);
 }
 
+int file_write(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC), err = 0;
+
+	if (fd < 0)
+		return -errno;
+	if (write(fd, text, strlen(text)) < 0)
+		err = -errno;
+	close(fd);
+	return err;
+}
+
 int parameter_set(const char *name, unsigned int value)
 {
-	char path[128];
-	FILE *f;
-	int err;
+	char path[128], text[16];
 
 	snprintf(path, sizeof(path), "/sys/module/ivshm/parameters/%s", name);
-	f = fopen(path, "w");
-	if (!f)
-		return -errno;
-	err = fprintf(f, "%u\n", value) < 0;
-	return fclose(f) || err ? -EIO : 0;
+	snprintf(text, sizeof(text), "%u", value);
+	return file_write(path, text);
 }

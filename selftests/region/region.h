@@ -83,7 +83,9 @@ int be_nobody(void);
 int be_root_of_a_namespace(void);
 int be_elsewhere(void);
 
-/* A parameter of the module. Returns 0 or a negative error. */
+/* Into a file of /proc or /sys that is there. Returns 0 or a negative error. */
+int file_write(const char *path, const char *text);
+/* A parameter of the module. The same. */
 int parameter_set(const char *name, unsigned int value);
 
 #endif /* _IVSHM_TEST_REGION_H */
