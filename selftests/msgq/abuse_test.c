@@ -15,7 +15,6 @@
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "kselftest_harness.h"
@@ -56,14 +55,6 @@ FIXTURE_TEARDOWN(abuse)
 	region_del_all(&self->c);
 	peer_del_all(&self->c);
 	control_close(&self->c);
-}
-
-static double now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec + t.tv_nsec / 1e9;
 }
 
 static const unsigned long batches[] = {
@@ -351,9 +342,6 @@ TEST_F_TIMEOUT(abuse, killed, 120)
 {
 	struct ivshm_msgq_recv recv;
 	struct window big, *b = &self->b;
-	const char *kernel = getenv("IVSHM_VM_KERNEL");
-	/* The debug kernel is slow. */
-	int slow = kernel && !strcmp(kernel, "debug");
 	const size_t size = 8 * MIB;
 	int round, status, sent = 0;
 	atomic_int *at_it;
@@ -367,7 +355,7 @@ TEST_F_TIMEOUT(abuse, killed, 120)
 	region_del_all(&self->c);
 	ASSERT_EQ(0, region_add(&self->c, "a", size, 0));
 	ASSERT_EQ(0, window_open(&self->c, b, "b", size, 0));
-	for (round = 0; round < (slow ? 20 : 40); round++) {
+	for (round = 0; round < (slow() ? 20 : 40); round++) {
 		msgq_post(b->fd, 0, size, 0);
 		pid = fork();
 		if (!pid) {

@@ -1,11 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /* When a receiver is told of messages: at once, as it comes, or in time. As root. */
 #include <errno.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "kselftest_harness.h"
@@ -47,22 +44,6 @@ FIXTURE_TEARDOWN(defer)
 	region_del_all(&self->c);
 	peer_del_all(&self->c);
 	control_close(&self->c);
-}
-
-static int send_deferred(const struct window *from, const struct window *to,
-			 uint32_t defer_us)
-{
-	struct ivshm_msgq_send send = { .to = to->number, .defer_us = defer_us };
-
-	return msgq_send(from->fd, &send);
-}
-
-static double now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec + t.tv_nsec / 1e9;
 }
 
 /* Whoever asks for messages gets them, and nobody has told it. */

@@ -9,7 +9,6 @@
 #include <string.h>
 #include <sched.h>
 #include <sys/eventfd.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "kselftest_harness.h"
@@ -57,14 +56,6 @@ FIXTURE(exits)
 static uint32_t count(struct guest *g, size_t where)
 {
 	return __atomic_load_n((uint32_t *)(g->memory + where), __ATOMIC_ACQUIRE);
-}
-
-static double now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec + t.tv_nsec / 1e9;
 }
 
 FIXTURE_SETUP(exits)
@@ -120,13 +111,6 @@ static int wait_irqs(struct guest *g, uint32_t irqs)
 	return count(g, IRQS) == irqs;
 }
 
-static int send_one(struct window *from, struct window *to, uint32_t defer_us)
-{
-	struct ivshm_msgq_send send = { .to = to->number, .defer_us = defer_us };
-
-	return msgq_send(from->fd, &send);
-}
-
 static int by_value(const void *a, const void *b)
 {
 	const double *x = a, *y = b;
@@ -156,7 +140,7 @@ TEST_F_TIMEOUT(exits, at_once, 120)
 	before = guest_exits(g);
 	for (i = 0; i < TIMES; i++) {
 		begin = now();
-		ASSERT_EQ(0, send_one(&self->a, &self->b, 0));
+		ASSERT_EQ(0, send_deferred(&self->a, &self->b, 0));
 		ASSERT_TRUE(wait_irqs(g, i + 1));
 		took[i] = now() - begin;
 		ASSERT_EQ(0, msgq_recv(self->b.fd, &recv));
@@ -182,7 +166,7 @@ TEST_F_TIMEOUT(exits, deferred, 120)
 	rounds = count(g, ROUNDS);
 	before = guest_exits(g);
 	for (i = 0; i < TIMES; i++) {
-		ASSERT_EQ(0, send_one(&self->a, &self->b, IVSHM_MSGQ_DEFER_US_MAX));
+		ASSERT_EQ(0, send_deferred(&self->a, &self->b, IVSHM_MSGQ_DEFER_US_MAX));
 	}
 	exits = guest_exits(g) - before;
 	EXPECT_EQ(0, count(g, IRQS));
@@ -214,7 +198,7 @@ TEST_F_TIMEOUT(exits, in_time, 120)
 		SKIP(return, "no KVM");
 	for (i = 0; i < TIMES; i++) {
 		begin = now();
-		ASSERT_EQ(0, send_one(&self->a, &self->b, 2000));
+		ASSERT_EQ(0, send_deferred(&self->a, &self->b, 2000));
 		ASSERT_TRUE(wait_irqs(g, i + 1));
 		took[i] = now() - begin;
 		EXPECT_LE(0.002, took[i]);

@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
-#include <time.h>
 
 #include "kselftest_harness.h"
 #include "guest.h"
@@ -126,9 +125,7 @@ static int ended(struct guest *a, struct guest *b)
 
 TEST_F_TIMEOUT(guests, isolation, 240)
 {
-	const char *kernel = getenv("IVSHM_VM_KERNEL");
-	/* The debug kernel is slow. */
-	int times = kernel && !strcmp(kernel, "debug") ? 200 : 1000;
+	int times = slow() ? 200 : 1000;
 	struct guest *from = &self->from, *to = &self->to;
 	struct window *a = &self->a, *b = &self->b;
 	struct ivshm_msgq_recv recv;

@@ -274,6 +274,13 @@ int send_range(const struct window *from, const struct window *to, uint64_t offs
 	return msgq_send(from->fd, &send);
 }
 
+int send_deferred(const struct window *from, const struct window *to, uint32_t defer_us)
+{
+	struct ivshm_msgq_send send = { .to = to->number, .defer_us = defer_us };
+
+	return msgq_send(from->fd, &send);
+}
+
 int send_text(const struct window *from, const struct window *to, const char *text)
 {
 	struct ivshm_msgq_send send = { .to = to->number, .inline_len = strlen(text) };
@@ -288,11 +295,4 @@ int polled(int fd)
 
 	poll(&p, 1, 0);
 	return p.revents;
-}
-
-uint64_t rings(int event)
-{
-	uint64_t n = 0;
-
-	return read(event, &n, sizeof(n)) == sizeof(n) ? n : 0;
 }

@@ -69,12 +69,12 @@ int msgq_done(int fd, struct ivshm_msgq_done *done);
 /* Only the range and how. */
 int send_range(const struct window *from, const struct window *to, uint64_t offset,
 	       uint64_t len, uint32_t how);
+/* Nothing, of which the receiver is to be told later. */
+int send_deferred(const struct window *from, const struct window *to, uint32_t defer_us);
 /* Only inline data. */
 int send_text(const struct window *from, const struct window *to, const char *text);
 
 /* What poll() says at once. */
 int polled(int fd);
-/* How often an eventfd was signalled since it was asked last. */
-uint64_t rings(int event);
 
 #endif /* _IVSHM_TEST_MSGQ_H */

@@ -16,7 +16,6 @@
 #include <sys/mman.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "kselftest_harness.h"
@@ -24,22 +23,6 @@
 
 #define PAGES	16
 #define SIZE	(PAGES * PAGE)
-
-/* The debug kernel, and an emulator, are slow. */
-static int slow(void)
-{
-	const char *kernel = getenv("IVSHM_VM_KERNEL");
-
-	return kernel && !strcmp(kernel, "debug");
-}
-
-static double now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec + t.tv_nsec / 1e9;
-}
 
 FIXTURE(storm)
 {

@@ -57,13 +57,6 @@ static int export(int fd, uint32_t flags)
 }
 
 /* How often it was signalled since it was asked last. */
-static uint64_t rings(int event)
-{
-	uint64_t n = 0;
-
-	return read(event, &n, sizeof(n)) == sizeof(n) ? n : 0;
-}
-
 FIXTURE(bell)
 {
 	struct control c;

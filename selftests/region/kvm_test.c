@@ -5,9 +5,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -97,9 +94,7 @@ static uint32_t counter(const char *count)
 
 TEST_F_TIMEOUT(guest, no_write_is_lost, 240)
 {
-	const char *kernel = getenv("IVSHM_VM_KERNEL");
-	/* The debug kernel is slow. */
-	int times = kernel && !strcmp(kernel, "debug") ? 200 : 1000;
+	int times = slow() ? 200 : 1000;
 	struct guest *g = &self->g;
 	uint64_t before, after;
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Regions, as their tests make, open and delete them. */
+/* Regions, as their tests make, open and delete them, and what else tests share. */
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
@@ -11,6 +11,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "region.h"
@@ -238,6 +239,28 @@ int be_root_of_a_namespace(void)
 int be_elsewhere(void)
 {
 	return unshare(CLONE_NEWNET);
+}
+
+uint64_t rings(int event)
+{
+	uint64_t n = 0;
+
+	return read(event, &n, sizeof(n)) == sizeof(n) ? n : 0;
+}
+
+double now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec + t.tv_nsec / 1e9;
+}
+
+int slow(void)
+{
+	const char *kernel = getenv("IVSHM_VM_KERNEL");
+
+	return kernel && !strcmp(kernel, "debug");
 }
 
 int file_write(const char *path, const char *text)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Regions, as their tests make, open and delete them. */
+/* Regions, as their tests make, open and delete them, and what else tests share. */
 #ifndef _IVSHM_TEST_REGION_H
 #define _IVSHM_TEST_REGION_H
 
@@ -83,6 +83,12 @@ int be_nobody(void);
 int be_root_of_a_namespace(void);
 int be_elsewhere(void);
 
+/* How often an eventfd was signalled since it was asked last. */
+uint64_t rings(int event);
+/* In seconds, of the monotonic clock. */
+double now(void);
+/* Whether this is the debug kernel, in which all takes longer. */
+int slow(void);
 /* Into a file of /proc or /sys that is there. Returns 0 or a negative error. */
 int file_write(const char *path, const char *text);
 /* A parameter of the module. The same. */
