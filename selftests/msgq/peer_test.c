@@ -20,9 +20,7 @@ FIXTURE(peer)
 
 FIXTURE_SETUP(peer)
 {
-	ASSERT_EQ(0, control_open(&self->c)) {
-		TH_LOG("root and the module are needed");
-	}
+	ASSERT_EQ(0, control_open(&self->c));
 	peer_del_all(&self->c);
 }
 

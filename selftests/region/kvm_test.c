@@ -43,9 +43,7 @@ FIXTURE(guest)
 
 FIXTURE_SETUP(guest)
 {
-	ASSERT_EQ(0, control_open(&self->c)) {
-		TH_LOG("root and the module are needed");
-	}
+	ASSERT_EQ(0, control_open(&self->c));
 	region_del_all(&self->c);
 	self->kvm = guest_kvm();
 	if (self->kvm < 0)

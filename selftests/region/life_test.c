@@ -24,9 +24,7 @@ FIXTURE(life)
 
 FIXTURE_SETUP(life)
 {
-	ASSERT_EQ(0, control_open(&self->c)) {
-		TH_LOG("root and the module are needed");
-	}
+	ASSERT_EQ(0, control_open(&self->c));
 	region_del_all(&self->c);
 }
 

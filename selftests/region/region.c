@@ -25,7 +25,10 @@ int control_open(struct control *c)
 	if (c->sock < 0)
 		return -errno;
 	c->family = nl_family(c->sock, &c->group);
-	return c->family < 0 ? -ENOENT : 0;
+	if (c->family >= 0)
+		return 0;
+	fputs("# root and the module are needed\n", stderr);
+	return -ENOENT;
 }
 
 void control_close(struct control *c)

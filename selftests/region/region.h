@@ -38,7 +38,7 @@ struct region_attrs {
 	uint32_t new_state;
 };
 
-/* 0, or -ENOENT if the module is not loaded. */
+/* 0, or -ENOENT and a word of why if the module is not loaded. */
 int control_open(struct control *c);
 void control_close(struct control *c);
 /* Send c->msg. Returns the error, 0 or negative. */
