@@ -31,28 +31,16 @@ FIXTURE(abuse)
 
 FIXTURE_SETUP(abuse)
 {
-	window_clear(&self->a);
-	window_clear(&self->b);
-	window_clear(&self->d);
-	ASSERT_EQ(0, control_open(&self->c));
-	region_del_all(&self->c);
-	peer_del_all(&self->c);
-	ASSERT_EQ(0, window_open(&self->c, &self->a, "a", SIZE, 0));
-	ASSERT_EQ(0, window_open(&self->c, &self->b, "b", SIZE, 0));
+	ASSERT_EQ(0, windows_open(&self->c, &self->a, &self->b, SIZE));
 	ASSERT_EQ(0, window_open(&self->c, &self->d, "d", SIZE, 0));
-	ASSERT_EQ(0, peer_allow(&self->c, "a", "b"));
 	ASSERT_EQ(0, peer_allow(&self->c, "a", "d"));
 	ASSERT_EQ(0, peer_allow(&self->c, "b", "a"));
 }
 
 FIXTURE_TEARDOWN(abuse)
 {
-	window_close(&self->a);
-	window_close(&self->b);
 	window_close(&self->d);
-	region_del_all(&self->c);
-	peer_del_all(&self->c);
-	control_close(&self->c);
+	windows_close(&self->c, &self->a, &self->b);
 }
 
 static const unsigned long batches[] = {

@@ -60,16 +60,10 @@ static uint32_t count(struct guest *g, size_t where)
 
 FIXTURE_SETUP(exits)
 {
-	window_clear(&self->a);
-	window_clear(&self->b);
-	ASSERT_EQ(0, control_open(&self->c));
-	region_del_all(&self->c);
-	peer_del_all(&self->c);
+	ASSERT_EQ(0, windows_open(&self->c, &self->a, &self->b, SIZE));
 	self->kvm = guest_kvm();
 	if (self->kvm < 0)
 		return;
-	ASSERT_EQ(0, window_open(&self->c, &self->a, "a", SIZE, 0));
-	ASSERT_EQ(0, window_open(&self->c, &self->b, "b", SIZE, 0));
 	ASSERT_EQ(0, peer_limit(&self->c, "a", "b", 1000, ~0ULL, ~0ULL));
 	self->event = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	ASSERT_LE(0, self->event);
@@ -92,11 +86,7 @@ FIXTURE_TEARDOWN(exits)
 		close(self->kvm);
 		close(self->event);
 	}
-	window_close(&self->a);
-	window_close(&self->b);
-	region_del_all(&self->c);
-	peer_del_all(&self->c);
-	control_close(&self->c);
+	windows_close(&self->c, &self->a, &self->b);
 }
 
 /* Until the guest has had that many interrupts, or it is too long. */

@@ -81,17 +81,10 @@ FIXTURE_SETUP(guests)
 {
 	unsigned int i;
 
-	window_clear(&self->a);
-	window_clear(&self->b);
-	ASSERT_EQ(0, control_open(&self->c));
-	region_del_all(&self->c);
-	peer_del_all(&self->c);
+	ASSERT_EQ(0, windows_open(&self->c, &self->a, &self->b, SIZE));
 	self->kvm = guest_kvm();
 	if (self->kvm < 0)
 		return;
-	ASSERT_EQ(0, window_open(&self->c, &self->a, "a", SIZE, 0));
-	ASSERT_EQ(0, window_open(&self->c, &self->b, "b", SIZE, 0));
-	ASSERT_EQ(0, peer_allow(&self->c, "a", "b"));
 	for (i = 0; i < PAGES; i++)
 		set_word(&self->b, i, HERS);
 	ASSERT_EQ(0, guest_make(&self->from, self->kvm, 0, sender, sizeof(sender),
@@ -109,11 +102,7 @@ FIXTURE_TEARDOWN(guests)
 		guest_free(&self->to);
 		close(self->kvm);
 	}
-	window_close(&self->a);
-	window_close(&self->b);
-	region_del_all(&self->c);
-	peer_del_all(&self->c);
-	control_close(&self->c);
+	windows_close(&self->c, &self->a, &self->b);
 }
 
 static int ended(struct guest *a, struct guest *b)

@@ -196,6 +196,27 @@ void window_close(struct window *w)
 	window_clear(w);
 }
 
+int windows_open(struct control *c, struct window *a, struct window *b, size_t size)
+{
+	int err = control_open(c);
+
+	if (err)
+		return err;
+	region_del_all(c);
+	peer_del_all(c);
+	return window_open(c, a, "a", size, 0) ?: window_open(c, b, "b", size, 0) ?:
+	       peer_allow(c, "a", "b");
+}
+
+void windows_close(struct control *c, struct window *a, struct window *b)
+{
+	window_close(a);
+	window_close(b);
+	region_del_all(c);
+	peer_del_all(c);
+	control_close(c);
+}
+
 /*
  * Ioctls
  */

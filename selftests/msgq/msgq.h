@@ -55,6 +55,13 @@ int window_join(struct control *c, struct window *w, const char *name);
 void window_close(struct window *w);
 void window_clear(struct window *w);
 
+/*
+ * What most tests begin with: nothing left of others, and windows a and b, of which
+ * a may send to b.  0 or a negative error.
+ */
+int windows_open(struct control *c, struct window *a, struct window *b, size_t size);
+void windows_close(struct control *c, struct window *a, struct window *b);
+
 int msgq_attach(int fd, uint32_t depth, uint32_t slots);
 int msgq_bind(int fd, uint32_t event, int eventfd);
 
