@@ -340,6 +340,7 @@ TEST_F(move, large)
 	struct window h, k;
 	size_t i;
 
+	window_clear(&k);
 	if (window_open(&self->c, &h, "h", 2 * HUGE, HUGE) ||
 	    window_open(&self->c, &k, "k", 2 * HUGE, HUGE))
 		SKIP(goto out, "no memory for large pages");
