@@ -15,7 +15,6 @@
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "kselftest_harness.h"
@@ -32,38 +31,16 @@ FIXTURE(abuse)
 
 FIXTURE_SETUP(abuse)
 {
-	window_clear(&self->a);
-	window_clear(&self->b);
-	window_clear(&self->d);
-	ASSERT_EQ(0, control_open(&self->c)) {
-		TH_LOG("root and the module are needed");
-	}
-	region_del_all(&self->c);
-	peer_del_all(&self->c);
-	ASSERT_EQ(0, window_open(&self->c, &self->a, "a", SIZE, 0));
-	ASSERT_EQ(0, window_open(&self->c, &self->b, "b", SIZE, 0));
+	ASSERT_EQ(0, windows_open(&self->c, &self->a, &self->b, SIZE));
 	ASSERT_EQ(0, window_open(&self->c, &self->d, "d", SIZE, 0));
-	ASSERT_EQ(0, peer_allow(&self->c, "a", "b"));
 	ASSERT_EQ(0, peer_allow(&self->c, "a", "d"));
 	ASSERT_EQ(0, peer_allow(&self->c, "b", "a"));
 }
 
 FIXTURE_TEARDOWN(abuse)
 {
-	window_close(&self->a);
-	window_close(&self->b);
 	window_close(&self->d);
-	region_del_all(&self->c);
-	peer_del_all(&self->c);
-	control_close(&self->c);
-}
-
-static double now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec + t.tv_nsec / 1e9;
+	windows_close(&self->c, &self->a, &self->b);
 }
 
 static const unsigned long batches[] = {
@@ -351,9 +328,6 @@ TEST_F_TIMEOUT(abuse, killed, 120)
 {
 	struct ivshm_msgq_recv recv;
 	struct window big, *b = &self->b;
-	const char *kernel = getenv("IVSHM_VM_KERNEL");
-	/* The debug kernel is slow. */
-	int slow = kernel && !strcmp(kernel, "debug");
 	const size_t size = 8 * MIB;
 	int round, status, sent = 0;
 	atomic_int *at_it;
@@ -367,7 +341,7 @@ TEST_F_TIMEOUT(abuse, killed, 120)
 	region_del_all(&self->c);
 	ASSERT_EQ(0, region_add(&self->c, "a", size, 0));
 	ASSERT_EQ(0, window_open(&self->c, b, "b", size, 0));
-	for (round = 0; round < (slow ? 20 : 40); round++) {
+	for (round = 0; round < (slow() ? 20 : 40); round++) {
 		msgq_post(b->fd, 0, size, 0);
 		pid = fork();
 		if (!pid) {

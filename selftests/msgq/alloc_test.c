@@ -25,18 +25,6 @@ FIXTURE(alloc)
 	int able;
 };
 
-static int write_text(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC), err = 0;
-
-	if (fd < 0)
-		return -errno;
-	if (write(fd, text, strlen(text)) < 0)
-		err = -errno;
-	close(fd);
-	return err;
-}
-
 /* All allocations that may sleep, the small ones and pages, without a word. */
 static int inject(void)
 {
@@ -49,37 +37,24 @@ static int inject(void)
 		return 0;
 	for (i = 0; i < ARRAY_SIZE(quiet); i++) {
 		snprintf(path, sizeof(path), "/sys/kernel/debug/%s/verbose", quiet[i]);
-		if (write_text(path, "0"))
+		if (file_write(path, "0"))
 			return 0;
 	}
-	return !write_text("/sys/kernel/debug/failslab/ignore-gfp-wait", "N") &&
-	       !write_text("/sys/kernel/debug/fail_page_alloc/ignore-gfp-wait", "N") &&
-	       !write_text("/sys/kernel/debug/fail_page_alloc/min-order", "0") &&
+	return !file_write("/sys/kernel/debug/failslab/ignore-gfp-wait", "N") &&
+	       !file_write("/sys/kernel/debug/fail_page_alloc/ignore-gfp-wait", "N") &&
+	       !file_write("/sys/kernel/debug/fail_page_alloc/min-order", "0") &&
 	       !access("/proc/thread-self/fail-nth", F_OK);
 }
 
 FIXTURE_SETUP(alloc)
 {
-	window_clear(&self->a);
-	window_clear(&self->b);
-	ASSERT_EQ(0, control_open(&self->c)) {
-		TH_LOG("root and the module are needed");
-	}
-	region_del_all(&self->c);
-	peer_del_all(&self->c);
+	ASSERT_EQ(0, windows_open(&self->c, &self->a, &self->b, SIZE));
 	self->able = inject();
-	ASSERT_EQ(0, window_open(&self->c, &self->a, "a", SIZE, 0));
-	ASSERT_EQ(0, window_open(&self->c, &self->b, "b", SIZE, 0));
-	ASSERT_EQ(0, peer_allow(&self->c, "a", "b"));
 }
 
 FIXTURE_TEARDOWN(alloc)
 {
-	window_close(&self->a);
-	window_close(&self->b);
-	region_del_all(&self->c);
-	peer_del_all(&self->c);
-	control_close(&self->c);
+	windows_close(&self->c, &self->a, &self->b);
 }
 
 /*

@@ -1,11 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /* When a receiver is told of messages: at once, as it comes, or in time. As root. */
 #include <errno.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "kselftest_harness.h"
@@ -24,16 +21,7 @@ FIXTURE(defer)
 
 FIXTURE_SETUP(defer)
 {
-	window_clear(&self->a);
-	window_clear(&self->b);
-	ASSERT_EQ(0, control_open(&self->c)) {
-		TH_LOG("root and the module are needed");
-	}
-	region_del_all(&self->c);
-	peer_del_all(&self->c);
-	ASSERT_EQ(0, window_open(&self->c, &self->a, "a", SIZE, 0));
-	ASSERT_EQ(0, window_open(&self->c, &self->b, "b", SIZE, 0));
-	ASSERT_EQ(0, peer_allow(&self->c, "a", "b"));
+	ASSERT_EQ(0, windows_open(&self->c, &self->a, &self->b, SIZE));
 	self->event = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	ASSERT_LE(0, self->event);
 	ASSERT_EQ(0, msgq_bind(self->b.fd, IVSHM_MSGQ_EVENT_RECV, self->event));
@@ -41,28 +29,8 @@ FIXTURE_SETUP(defer)
 
 FIXTURE_TEARDOWN(defer)
 {
-	window_close(&self->a);
-	window_close(&self->b);
 	close(self->event);
-	region_del_all(&self->c);
-	peer_del_all(&self->c);
-	control_close(&self->c);
-}
-
-static int send_deferred(const struct window *from, const struct window *to,
-			 uint32_t defer_us)
-{
-	struct ivshm_msgq_send send = { .to = to->number, .defer_us = defer_us };
-
-	return msgq_send(from->fd, &send);
-}
-
-static double now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec + t.tv_nsec / 1e9;
+	windows_close(&self->c, &self->a, &self->b);
 }
 
 /* Whoever asks for messages gets them, and nobody has told it. */

@@ -9,7 +9,6 @@
 #include <string.h>
 #include <sched.h>
 #include <sys/eventfd.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "kselftest_harness.h"
@@ -59,28 +58,12 @@ static uint32_t count(struct guest *g, size_t where)
 	return __atomic_load_n((uint32_t *)(g->memory + where), __ATOMIC_ACQUIRE);
 }
 
-static double now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec + t.tv_nsec / 1e9;
-}
-
 FIXTURE_SETUP(exits)
 {
-	window_clear(&self->a);
-	window_clear(&self->b);
-	ASSERT_EQ(0, control_open(&self->c)) {
-		TH_LOG("root and the module are needed");
-	}
-	region_del_all(&self->c);
-	peer_del_all(&self->c);
+	ASSERT_EQ(0, windows_open(&self->c, &self->a, &self->b, SIZE));
 	self->kvm = guest_kvm();
 	if (self->kvm < 0)
 		return;
-	ASSERT_EQ(0, window_open(&self->c, &self->a, "a", SIZE, 0));
-	ASSERT_EQ(0, window_open(&self->c, &self->b, "b", SIZE, 0));
 	ASSERT_EQ(0, peer_limit(&self->c, "a", "b", 1000, ~0ULL, ~0ULL));
 	self->event = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	ASSERT_LE(0, self->event);
@@ -103,11 +86,7 @@ FIXTURE_TEARDOWN(exits)
 		close(self->kvm);
 		close(self->event);
 	}
-	window_close(&self->a);
-	window_close(&self->b);
-	region_del_all(&self->c);
-	peer_del_all(&self->c);
-	control_close(&self->c);
+	windows_close(&self->c, &self->a, &self->b);
 }
 
 /* Until the guest has had that many interrupts, or it is too long. */
@@ -118,13 +97,6 @@ static int wait_irqs(struct guest *g, uint32_t irqs)
 	while (count(g, IRQS) != irqs && now() < end)
 		sched_yield();
 	return count(g, IRQS) == irqs;
-}
-
-static int send_one(struct window *from, struct window *to, uint32_t defer_us)
-{
-	struct ivshm_msgq_send send = { .to = to->number, .defer_us = defer_us };
-
-	return msgq_send(from->fd, &send);
 }
 
 static int by_value(const void *a, const void *b)
@@ -156,7 +128,7 @@ TEST_F_TIMEOUT(exits, at_once, 120)
 	before = guest_exits(g);
 	for (i = 0; i < TIMES; i++) {
 		begin = now();
-		ASSERT_EQ(0, send_one(&self->a, &self->b, 0));
+		ASSERT_EQ(0, send_deferred(&self->a, &self->b, 0));
 		ASSERT_TRUE(wait_irqs(g, i + 1));
 		took[i] = now() - begin;
 		ASSERT_EQ(0, msgq_recv(self->b.fd, &recv));
@@ -182,7 +154,7 @@ TEST_F_TIMEOUT(exits, deferred, 120)
 	rounds = count(g, ROUNDS);
 	before = guest_exits(g);
 	for (i = 0; i < TIMES; i++) {
-		ASSERT_EQ(0, send_one(&self->a, &self->b, IVSHM_MSGQ_DEFER_US_MAX));
+		ASSERT_EQ(0, send_deferred(&self->a, &self->b, IVSHM_MSGQ_DEFER_US_MAX));
 	}
 	exits = guest_exits(g) - before;
 	EXPECT_EQ(0, count(g, IRQS));
@@ -214,7 +186,7 @@ TEST_F_TIMEOUT(exits, in_time, 120)
 		SKIP(return, "no KVM");
 	for (i = 0; i < TIMES; i++) {
 		begin = now();
-		ASSERT_EQ(0, send_one(&self->a, &self->b, 2000));
+		ASSERT_EQ(0, send_deferred(&self->a, &self->b, 2000));
 		ASSERT_TRUE(wait_irqs(g, i + 1));
 		took[i] = now() - begin;
 		EXPECT_LE(0.002, took[i]);

@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
-#include <time.h>
 
 #include "kselftest_harness.h"
 #include "guest.h"
@@ -82,19 +81,10 @@ FIXTURE_SETUP(guests)
 {
 	unsigned int i;
 
-	window_clear(&self->a);
-	window_clear(&self->b);
-	ASSERT_EQ(0, control_open(&self->c)) {
-		TH_LOG("root and the module are needed");
-	}
-	region_del_all(&self->c);
-	peer_del_all(&self->c);
+	ASSERT_EQ(0, windows_open(&self->c, &self->a, &self->b, SIZE));
 	self->kvm = guest_kvm();
 	if (self->kvm < 0)
 		return;
-	ASSERT_EQ(0, window_open(&self->c, &self->a, "a", SIZE, 0));
-	ASSERT_EQ(0, window_open(&self->c, &self->b, "b", SIZE, 0));
-	ASSERT_EQ(0, peer_allow(&self->c, "a", "b"));
 	for (i = 0; i < PAGES; i++)
 		set_word(&self->b, i, HERS);
 	ASSERT_EQ(0, guest_make(&self->from, self->kvm, 0, sender, sizeof(sender),
@@ -112,11 +102,7 @@ FIXTURE_TEARDOWN(guests)
 		guest_free(&self->to);
 		close(self->kvm);
 	}
-	window_close(&self->a);
-	window_close(&self->b);
-	region_del_all(&self->c);
-	peer_del_all(&self->c);
-	control_close(&self->c);
+	windows_close(&self->c, &self->a, &self->b);
 }
 
 static int ended(struct guest *a, struct guest *b)
@@ -126,9 +112,7 @@ static int ended(struct guest *a, struct guest *b)
 
 TEST_F_TIMEOUT(guests, isolation, 240)
 {
-	const char *kernel = getenv("IVSHM_VM_KERNEL");
-	/* The debug kernel is slow. */
-	int times = kernel && !strcmp(kernel, "debug") ? 200 : 1000;
+	int times = slow() ? 200 : 1000;
 	struct guest *from = &self->from, *to = &self->to;
 	struct window *a = &self->a, *b = &self->b;
 	struct ivshm_msgq_recv recv;

@@ -26,27 +26,14 @@ FIXTURE(move)
 
 FIXTURE_SETUP(move)
 {
-	window_clear(&self->a);
-	window_clear(&self->b);
-	ASSERT_EQ(0, control_open(&self->c)) {
-		TH_LOG("root and the module are needed");
-	}
-	region_del_all(&self->c);
-	peer_del_all(&self->c);
-	ASSERT_EQ(0, window_open(&self->c, &self->a, "a", SIZE, 0));
-	ASSERT_EQ(0, window_open(&self->c, &self->b, "b", SIZE, 0));
-	ASSERT_EQ(0, peer_allow(&self->c, "a", "b"));
+	ASSERT_EQ(0, windows_open(&self->c, &self->a, &self->b, SIZE));
 	ASSERT_EQ(0, peer_allow(&self->c, "b", "a"));
 }
 
 FIXTURE_TEARDOWN(move)
 {
 	parameter_set("msgq_move_min", 0);
-	window_close(&self->a);
-	window_close(&self->b);
-	region_del_all(&self->c);
-	peer_del_all(&self->c);
-	control_close(&self->c);
+	windows_close(&self->c, &self->a, &self->b);
 }
 
 /* All bytes of pages are that. */
@@ -353,6 +340,7 @@ TEST_F(move, large)
 	struct window h, k;
 	size_t i;
 
+	window_clear(&k);
 	if (window_open(&self->c, &h, "h", 2 * HUGE, HUGE) ||
 	    window_open(&self->c, &k, "k", 2 * HUGE, HUGE))
 		SKIP(goto out, "no memory for large pages");

@@ -196,6 +196,27 @@ void window_close(struct window *w)
 	window_clear(w);
 }
 
+int windows_open(struct control *c, struct window *a, struct window *b, size_t size)
+{
+	int err = control_open(c);
+
+	if (err)
+		return err;
+	region_del_all(c);
+	peer_del_all(c);
+	return window_open(c, a, "a", size, 0) ?: window_open(c, b, "b", size, 0) ?:
+	       peer_allow(c, "a", "b");
+}
+
+void windows_close(struct control *c, struct window *a, struct window *b)
+{
+	window_close(a);
+	window_close(b);
+	region_del_all(c);
+	peer_del_all(c);
+	control_close(c);
+}
+
 /*
  * Ioctls
  */
@@ -274,6 +295,13 @@ int send_range(const struct window *from, const struct window *to, uint64_t offs
 	return msgq_send(from->fd, &send);
 }
 
+int send_deferred(const struct window *from, const struct window *to, uint32_t defer_us)
+{
+	struct ivshm_msgq_send send = { .to = to->number, .defer_us = defer_us };
+
+	return msgq_send(from->fd, &send);
+}
+
 int send_text(const struct window *from, const struct window *to, const char *text)
 {
 	struct ivshm_msgq_send send = { .to = to->number, .inline_len = strlen(text) };
@@ -288,11 +316,4 @@ int polled(int fd)
 
 	poll(&p, 1, 0);
 	return p.revents;
-}
-
-uint64_t rings(int event)
-{
-	uint64_t n = 0;
-
-	return read(event, &n, sizeof(n)) == sizeof(n) ? n : 0;
 }

@@ -55,6 +55,13 @@ int window_join(struct control *c, struct window *w, const char *name);
 void window_close(struct window *w);
 void window_clear(struct window *w);
 
+/*
+ * What most tests begin with: nothing left of others, and windows a and b, of which
+ * a may send to b.  0 or a negative error.
+ */
+int windows_open(struct control *c, struct window *a, struct window *b, size_t size);
+void windows_close(struct control *c, struct window *a, struct window *b);
+
 int msgq_attach(int fd, uint32_t depth, uint32_t slots);
 int msgq_bind(int fd, uint32_t event, int eventfd);
 
@@ -69,12 +76,12 @@ int msgq_done(int fd, struct ivshm_msgq_done *done);
 /* Only the range and how. */
 int send_range(const struct window *from, const struct window *to, uint64_t offset,
 	       uint64_t len, uint32_t how);
+/* Nothing, of which the receiver is to be told later. */
+int send_deferred(const struct window *from, const struct window *to, uint32_t defer_us);
 /* Only inline data. */
 int send_text(const struct window *from, const struct window *to, const char *text);
 
 /* What poll() says at once. */
 int polled(int fd);
-/* How often an eventfd was signalled since it was asked last. */
-uint64_t rings(int event);
 
 #endif /* _IVSHM_TEST_MSGQ_H */

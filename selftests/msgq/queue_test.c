@@ -25,28 +25,15 @@ FIXTURE(queue)
 
 FIXTURE_SETUP(queue)
 {
-	window_clear(&self->a);
-	window_clear(&self->b);
-	ASSERT_EQ(0, control_open(&self->c)) {
-		TH_LOG("root and the module are needed");
-	}
-	region_del_all(&self->c);
-	peer_del_all(&self->c);
-	ASSERT_EQ(0, window_open(&self->c, &self->a, "a", SIZE, 0));
-	ASSERT_EQ(0, window_open(&self->c, &self->b, "b", SIZE, 0));
-	ASSERT_EQ(0, peer_allow(&self->c, "a", "b"));
+	ASSERT_EQ(0, windows_open(&self->c, &self->a, &self->b, SIZE));
 	self->event = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	ASSERT_LE(0, self->event);
 }
 
 FIXTURE_TEARDOWN(queue)
 {
-	window_close(&self->a);
-	window_close(&self->b);
 	close(self->event);
-	region_del_all(&self->c);
-	peer_del_all(&self->c);
-	control_close(&self->c);
+	windows_close(&self->c, &self->a, &self->b);
 }
 
 TEST_F(queue, copied)

@@ -16,7 +16,6 @@
 #include <sys/mman.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "kselftest_harness.h"
@@ -24,22 +23,6 @@
 
 #define PAGES	16
 #define SIZE	(PAGES * PAGE)
-
-/* The debug kernel, and an emulator, are slow. */
-static int slow(void)
-{
-	const char *kernel = getenv("IVSHM_VM_KERNEL");
-
-	return kernel && !strcmp(kernel, "debug");
-}
-
-static double now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec + t.tv_nsec / 1e9;
-}
 
 FIXTURE(storm)
 {
@@ -49,26 +32,13 @@ FIXTURE(storm)
 
 FIXTURE_SETUP(storm)
 {
-	window_clear(&self->a);
-	window_clear(&self->b);
-	ASSERT_EQ(0, control_open(&self->c)) {
-		TH_LOG("root and the module are needed");
-	}
-	region_del_all(&self->c);
-	peer_del_all(&self->c);
-	ASSERT_EQ(0, window_open(&self->c, &self->a, "a", SIZE, 0));
-	ASSERT_EQ(0, window_open(&self->c, &self->b, "b", SIZE, 0));
-	ASSERT_EQ(0, peer_allow(&self->c, "a", "b"));
+	ASSERT_EQ(0, windows_open(&self->c, &self->a, &self->b, SIZE));
 	ASSERT_EQ(0, peer_allow(&self->c, "b", "a"));
 }
 
 FIXTURE_TEARDOWN(storm)
 {
-	window_close(&self->a);
-	window_close(&self->b);
-	region_del_all(&self->c);
-	peer_del_all(&self->c);
-	control_close(&self->c);
+	windows_close(&self->c, &self->a, &self->b);
 }
 
 /*
@@ -374,11 +344,7 @@ static long free_pages(void)
 	char line[128];
 	FILE *f;
 
-	f = fopen("/proc/sys/vm/drop_caches", "w");
-	if (f) {
-		fputs("3\n", f);
-		fclose(f);
-	}
+	file_write("/proc/sys/vm/drop_caches", "3");
 	f = fopen("/proc/meminfo", "r");
 	while (f && fgets(line, sizeof(line), f))
 		if (sscanf(line, "MemFree: %ld", &pages) == 1)

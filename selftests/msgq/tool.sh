@@ -6,37 +6,25 @@
 
 # shellcheck source=../lib/ktap.sh
 . "$IVSHM_TOP/selftests/lib/ktap.sh"
+# shellcheck source=../lib/ivmctl.sh
+. "$IVSHM_TOP/selftests/lib/ivmctl.sh"
 
-ivmctl=$IVSHM_TOP/tools/ivmctl/ivmctl
 library=$IVSHM_TOP/tools/libivshm
-work=/run/msgq-tool
-mkdir -p "$work"
-
-# says STATUS TEXT ARGUMENTS... - ivmctl ends with STATUS and says TEXT
-says()
-{
-	local status=$1 text=$2 rc=0
-	shift 2
-
-	"$ivmctl" "$@" >"$work/out" 2>&1 || rc=$?
-	cat "$work/out"
-	[ "$rc" = "$status" ] && [[ "$(<"$work/out")" == *"$text"* ]]
-}
 
 shows()
 {
 	says 0 '' peer allow a b && says 0 '' peer allow b a messages 10 pages 0 bytes 1M || return
 	says 0 '' peer allow b c || return
-	"$ivmctl" peer >"$work/out"
-	cat "$work/out"
-	diff - "$work/out" <<-END || return
+	"$ivmctl" peer >"$out"
+	cat "$out"
+	diff - "$out" <<-END || return
 		FROM  TO  MESSAGES    PAGES      BYTES  SENT
 		a     b      0/256  0/32768        0/-     0
 		b     a       0/10      0/-  0/1048576     0
 		b     c      0/256  0/32768        0/-     0
 	END
 	says 0 '"from":"b","to":"a","messages":10,"pages":0,"bytes":1048576' -j peer show b a || return
-	[ "$(grep -o '"from"' "$work/out" | wc -l)" = 1 ] || return
+	[ "$(grep -o '"from"' "$out" | wc -l)" = 1 ] || return
 	says 0 'b -> c' -s peer show b
 }
 
@@ -47,15 +35,15 @@ refuses()
 		says 1 'messages 0: messages must be 1 to 4096' peer allow a b messages 0 &&
 		says 1 'messages 4097: messages must be 1 to 4096' peer allow a b messages 4097 &&
 		says 1 'receiver "x": it may not send there as it is' peer deny a x || return
-	setpriv --reuid 65534 --clear-groups "$ivmctl" peer allow x y >"$work/out" 2>&1
-	cat "$work/out"
-	grep -q 'need CAP_NET_ADMIN in the initial user namespace: Operation not permitted$' "$work/out"
+	setpriv --reuid 65534 --clear-groups "$ivmctl" peer allow x y >"$out" 2>&1
+	cat "$out"
+	grep -q 'need CAP_NET_ADMIN in the initial user namespace: Operation not permitted$' "$out"
 }
 
 denies()
 {
 	says 0 '' peer deny b c && says 0 '' peer show b c || return
-	[ ! -s "$work/out" ]
+	[ ! -s "$out" ]
 }
 
 windows()
@@ -71,25 +59,25 @@ replies()
 	"$library/reply" serve /dev/ivshm0 >"$work/served" 2>&1 &
 	server=$!
 	sleep 1
-	"$library/reply" ask /dev/ivshm1 /dev/ivshm0 'is anybody there?' >"$work/out" 2>&1 || rc=1
+	"$library/reply" ask /dev/ivshm1 /dev/ivshm0 'is anybody there?' >"$out" 2>&1 || rc=1
 	kill "$server"
 	wait "$server"
-	cat "$work/served" "$work/out"
+	cat "$work/served" "$out"
 	grep -q '^4096 bytes from b, process [1-9][0-9]*, user 0$' "$work/served" &&
-		[ "$(<"$work/out")" = 'IS ANYBODY THERE?' ] && return "$rc"
+		[ "$(<"$out")" = 'IS ANYBODY THERE?' ] && return "$rc"
 }
 
 sends_much()
 {
 	local taker rc=0
 
-	"$library/bulk" take /dev/ivshm0 >"$work/out" 2>&1 &
+	"$library/bulk" take /dev/ivshm0 >"$out" 2>&1 &
 	taker=$!
 	sleep 1
 	"$library/bulk" send /dev/ivshm1 /dev/ivshm0 1000 || rc=1
 	wait "$taker" || rc=1
-	cat "$work/out"
-	grep -q "^$((1000 * 262144)) bytes, " "$work/out" && return "$rc"
+	cat "$out"
+	grep -q "^$((1000 * 262144)) bytes, " "$out" && return "$rc"
 }
 
 # Who is not on the list is told so.
@@ -98,11 +86,11 @@ not_permitted()
 	says 0 '' peer deny b a || return
 	"$library/bulk" take /dev/ivshm0 >/dev/null 2>&1 &
 	sleep 1
-	"$library/bulk" send /dev/ivshm1 /dev/ivshm0 1 >"$work/out" 2>&1 && return 1
+	"$library/bulk" send /dev/ivshm1 /dev/ivshm0 1 >"$out" 2>&1 && return 1
 	kill %%
 	wait
-	cat "$work/out"
-	[ "$(<"$work/out")" = 'send: Permission denied' ]
+	cat "$out"
+	[ "$(<"$out")" = 'send: Permission denied' ]
 }
 
 ktap_test "allow and show" shows

@@ -17,10 +17,6 @@
 #include "kselftest_harness.h"
 #include "request.h"
 
-#ifndef SOL_NETLINK
-#define SOL_NETLINK	270
-#endif
-
 #define MAX_PAIRS	(IVSHM_MEMBERS_MAX * IVSHM_MEMBERS_MAX)
 
 FIXTURE(netlink)
@@ -450,10 +446,8 @@ TEST_F(netlink, events)
 	struct request other = *r;
 	int listener;
 
-	listener = nl_open();
+	listener = nl_listen(r->group);
 	ASSERT_LE(0, listener);
-	ASSERT_EQ(0, setsockopt(listener, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP,
-				&r->group, sizeof(r->group)));
 	ASSERT_EQ(0, req_add(r, "x", DYNAMIC, "p", 2));
 	ASSERT_TRUE(nl_event(listener, read_event, &event));
 	EXPECT_EQ(IVSHM_CMD_COUPLING_NTF, event.cmd);

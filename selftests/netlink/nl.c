@@ -90,6 +90,18 @@ int nl_open(void)
 	return sock;
 }
 
+int nl_listen(int group)
+{
+	int sock = nl_open();
+
+	if (sock >= 0 && setsockopt(sock, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP,
+				    &group, sizeof(group))) {
+		close(sock);
+		return -1;
+	}
+	return sock;
+}
+
 const void *nl_data(const struct nlattr *attr)
 {
 	return (const char *)attr + NLA_HDRLEN;

@@ -48,6 +48,8 @@ struct nl_answer {
 
 /* A socket in the current namespace. -1 with errno set. */
 int nl_open(void);
+/* One that hears events, too. */
+int nl_listen(int group);
 /* The family's number, and that of its events group. -1 if it is not there. */
 int nl_family(int sock, int *group);
 

@@ -8,20 +8,8 @@
 . "$IVSHM_TOP/selftests/lib/ktap.sh"
 
 [ -n "${CAPTURE_NETNS:-}" ] || CAPTURE_NETNS=1 exec unshare -n "$0"
-ivmctl=$IVSHM_TOP/tools/ivmctl/ivmctl
-out=$(mktemp)
-trap 'rm -f "$out"' EXIT
-
-# says STATUS TEXT ARGUMENTS... - ivmctl ends with STATUS and says TEXT
-says()
-{
-	local status=$1 text=$2 rc=0
-	shift 2
-
-	"$ivmctl" "$@" >"$out" 2>&1 || rc=$?
-	cat "$out"
-	[ "$rc" = "$status" ] && [[ "$(<"$out")" == *"$text"* ]]
-}
+# shellcheck source=../lib/ivmctl.sh
+. "$IVSHM_TOP/selftests/lib/ivmctl.sh"
 
 on_and_off()
 {

@@ -57,13 +57,6 @@ static int export(int fd, uint32_t flags)
 }
 
 /* How often it was signalled since it was asked last. */
-static uint64_t rings(int event)
-{
-	uint64_t n = 0;
-
-	return read(event, &n, sizeof(n)) == sizeof(n) ? n : 0;
-}
-
 FIXTURE(bell)
 {
 	struct control c;
@@ -73,9 +66,7 @@ FIXTURE(bell)
 
 FIXTURE_SETUP(bell)
 {
-	ASSERT_EQ(0, control_open(&self->c)) {
-		TH_LOG("root and the module are needed");
-	}
+	ASSERT_EQ(0, control_open(&self->c));
 	region_del_all(&self->c);
 	ASSERT_EQ(0, region_add(&self->c, "x", SIZE, 0));
 	self->a = region_open(&self->c, "x", O_RDWR);

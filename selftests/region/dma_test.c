@@ -7,7 +7,6 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -39,9 +38,7 @@ FIXTURE(dma)
 
 FIXTURE_SETUP(dma)
 {
-	ASSERT_EQ(0, control_open(&self->c)) {
-		TH_LOG("root and the module are needed");
-	}
+	ASSERT_EQ(0, control_open(&self->c));
 	region_del_all(&self->c);
 	ASSERT_EQ(0, region_add(&self->c, "x", SIZE, 0));
 	self->fd = region_open(&self->c, "x", O_RDWR);
@@ -224,9 +221,7 @@ static uint64_t hammer_end(struct hammer *h, int nr, uint64_t *rounds)
 /* The debug kernel is slow, and there for what only it can tell. */
 static int patient(int times)
 {
-	const char *kernel = getenv("IVSHM_VM_KERNEL");
-
-	return kernel && !strcmp(kernel, "debug") ? times / 5 : times;
+	return slow() ? times / 5 : times;
 }
 
 static int hammered(int fd, char *buf, int times, uint64_t *rounds)

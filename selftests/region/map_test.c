@@ -28,9 +28,7 @@ FIXTURE(map)
 
 FIXTURE_SETUP(map)
 {
-	ASSERT_EQ(0, control_open(&self->c)) {
-		TH_LOG("root and the module are needed");
-	}
+	ASSERT_EQ(0, control_open(&self->c));
 	region_del_all(&self->c);
 	ASSERT_EQ(0, region_add(&self->c, "x", SIZE, 0));
 	self->fd = region_open(&self->c, "x", O_RDWR);

@@ -93,9 +93,7 @@ FIXTURE(race)
 
 FIXTURE_SETUP(race)
 {
-	ASSERT_EQ(0, control_open(&self->c)) {
-		TH_LOG("root and the module are needed");
-	}
+	ASSERT_EQ(0, control_open(&self->c));
 	region_del_all(&self->c);
 }
 

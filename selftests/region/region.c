@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Regions, as their tests make, open and delete them. */
+/* Regions, as their tests make, open and delete them, and what else tests share. */
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdio.h>
@@ -9,6 +10,8 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "region.h"
@@ -22,7 +25,10 @@ int control_open(struct control *c)
 	if (c->sock < 0)
 		return -errno;
 	c->family = nl_family(c->sock, &c->group);
-	return c->family < 0 ? -ENOENT : 0;
+	if (c->family >= 0)
+		return 0;
+	fputs("# root and the module are needed\n", stderr);
+	return -ENOENT;
 }
 
 void control_close(struct control *c)
@@ -210,16 +216,73 @@ int region_faults(const void *at)
 	return faults;
 }
 
+int in_child(int (*be)(void), int (*check)(struct control *c, int get), int get)
+{
+	struct control c;
+	int status;
+	pid_t pid;
+
+	pid = fork();
+	if (!pid)
+		_exit(be() || control_open(&c) ? 99 : check(&c, get));
+	waitpid(pid, &status, 0);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 98;
+}
+
+int be_nobody(void)
+{
+	return setgid(65534) || setuid(65534);
+}
+
+int be_root_of_a_namespace(void)
+{
+	return unshare(CLONE_NEWUSER);
+}
+
+int be_elsewhere(void)
+{
+	return unshare(CLONE_NEWNET);
+}
+
+uint64_t rings(int event)
+{
+	uint64_t n = 0;
+
+	return read(event, &n, sizeof(n)) == sizeof(n) ? n : 0;
+}
+
+double now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec + t.tv_nsec / 1e9;
+}
+
+int slow(void)
+{
+	const char *kernel = getenv("IVSHM_VM_KERNEL");
+
+	return kernel && !strcmp(kernel, "debug");
+}
+
+int file_write(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC), err = 0;
+
+	if (fd < 0)
+		return -errno;
+	if (write(fd, text, strlen(text)) < 0)
+		err = -errno;
+	close(fd);
+	return err;
+}
+
 int parameter_set(const char *name, unsigned int value)
 {
-	char path[128];
-	FILE *f;
-	int err;
+	char path[128], text[16];
 
 	snprintf(path, sizeof(path), "/sys/module/ivshm/parameters/%s", name);
-	f = fopen(path, "w");
-	if (!f)
-		return -errno;
-	err = fprintf(f, "%u\n", value) < 0;
-	return fclose(f) || err ? -EIO : 0;
+	snprintf(text, sizeof(text), "%u", value);
+	return file_write(path, text);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Regions, as their tests make, open and delete them. */
+/* Regions, as their tests make, open and delete them, and what else tests share. */
 #ifndef _IVSHM_TEST_REGION_H
 #define _IVSHM_TEST_REGION_H
 
@@ -38,7 +38,7 @@ struct region_attrs {
 	uint32_t new_state;
 };
 
-/* 0, or -ENOENT if the module is not loaded. */
+/* 0, or -ENOENT and a word of why if the module is not loaded. */
 int control_open(struct control *c);
 void control_close(struct control *c);
 /* Send c->msg. Returns the error, 0 or negative. */
@@ -73,7 +73,25 @@ int unmap_dma(int fd, void *addr, size_t len);
 
 /* Whether reading a byte there ends in SIGBUS. */
 int region_faults(const void *at);
-/* A parameter of the module. Returns 0 or a negative error. */
+
+/*
+ * What @check says in a child that is somebody with less rights, with a socket of
+ * its own; 98 or 99 if it does not come to that.  @get is what reading is to return.
+ */
+int in_child(int (*be)(void), int (*check)(struct control *c, int get), int get);
+int be_nobody(void);
+int be_root_of_a_namespace(void);
+int be_elsewhere(void);
+
+/* How often an eventfd was signalled since it was asked last. */
+uint64_t rings(int event);
+/* In seconds, of the monotonic clock. */
+double now(void);
+/* Whether this is the debug kernel, in which all takes longer. */
+int slow(void);
+/* Into a file of /proc or /sys that is there. Returns 0 or a negative error. */
+int file_write(const char *path, const char *text);
+/* A parameter of the module. The same. */
 int parameter_set(const char *name, unsigned int value);
 
 #endif /* _IVSHM_TEST_REGION_H */

@@ -6,29 +6,16 @@
 
 # shellcheck source=../lib/ktap.sh
 . "$IVSHM_TOP/selftests/lib/ktap.sh"
-
-ivmctl=$IVSHM_TOP/tools/ivmctl/ivmctl
-work=/run/region-tool
-mkdir -p "$work"
-
-# says STATUS TEXT ARGUMENTS... - ivmctl ends with STATUS and says TEXT
-says()
-{
-	local status=$1 text=$2 rc=0
-	shift 2
-
-	"$ivmctl" "$@" >"$work/out" 2>&1 || rc=$?
-	cat "$work/out"
-	[ "$rc" = "$status" ] && [[ "$(<"$work/out")" == *"$text"* ]]
-}
+# shellcheck source=../lib/ivmctl.sh
+. "$IVSHM_TOP/selftests/lib/ivmctl.sh"
 
 shows()
 {
 	says 0 '' region add pool size 1M node 0 mode 0660 group kvm || return
 	says 0 '' region add other size 2097152 page 2M || return
-	"$ivmctl" region show >"$work/out"
-	cat "$work/out"
-	diff - "$work/out" <<-END
+	"$ivmctl" region show >"$out"
+	cat "$out"
+	diff - "$out" <<-END
 		REGION  DEVICE  SIZE  PAGE  NODE  MODE  OWNER      USERS
 		pool    ivshm0    1M    4K     0  0660  root:kvm       0
 		other   ivshm1    2M    2M     -  0600  root:root      0
@@ -37,9 +24,9 @@ shows()
 
 json()
 {
-	"$ivmctl" -j region show other >"$work/out"
-	cat "$work/out"
-	diff - "$work/out" <<-END
+	"$ivmctl" -j region show other >"$out"
+	cat "$out"
+	diff - "$out" <<-END
 		[{"name":"other","number":1,"state":"ready","size":2097152,"page_size":2097152,"mode":"0600","uid":0,"gid":0,"users":0}]
 	END
 }
@@ -53,9 +40,9 @@ refuses()
 		says 1 'page 1048576: pages must be of 4 KiB or 2 MiB' region add x size 4M page 1M &&
 		says 1 'name "x": no such region' region del x &&
 		says 1 'name "x": no such region' region show x || return
-	setpriv --reuid 65534 --clear-groups "$ivmctl" region add x size 4K >"$work/out" 2>&1
-	cat "$work/out"
-	grep -q 'need CAP_SYS_ADMIN in the initial user namespace: Operation not permitted$' "$work/out"
+	setpriv --reuid 65534 --clear-groups "$ivmctl" region add x size 4K >"$out" 2>&1
+	cat "$out"
+	grep -q 'need CAP_SYS_ADMIN in the initial user namespace: Operation not permitted$' "$out"
 }
 
 busy()
@@ -129,7 +116,7 @@ ends()
 	exec 7<>/dev/ivshm0
 	says 0 '' region del last other force && says 0 '' region || return
 	exec 7<&-
-	[ ! -s "$work/out" ]
+	[ ! -s "$out" ]
 }
 
 ktap_test "add and show" shows
