@@ -179,7 +179,7 @@ static int addr_dump_one(const struct ivshm_addr *addr, void *arg)
 	return err;
 }
 
-static u64 port_ring(const struct ivshm_port *port)
+static u64 port_ring(struct ivshm_port *port)
 {
 	const struct ivshm_qp *qp;
 	u64 ring = U64_MAX;
