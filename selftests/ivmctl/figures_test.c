@@ -60,7 +60,7 @@ static int metrics_port(void)
 		"ivshm_port_state{port=\"vnet0\",state=\"broken\"} 0\n"
 		"# HELP ivshm_port_queue_pairs Queue pairs attached.\n"
 		"# TYPE ivshm_port_queue_pairs gauge\n"
-		"ivshm_port_queue_pairs{port=\"vnet0\"} 1\n"
+		"ivshm_port_queue_pairs{port=\"vnet0\"} 4\n"
 		"# HELP ivshm_port_frames_total Frames sent (tx) and received (rx) by the guest.\n"
 		"# TYPE ivshm_port_frames_total counter\n"
 		"ivshm_port_frames_total{port=\"vnet0\",direction=\"tx\",path=\"direct\"} 1002\n"
@@ -145,7 +145,7 @@ static int metrics_escape(void)
 	json_object_set_new(json_object_get(json_array_get(ports, 0), "stats"), "skbs",
 			    json_integer(-1));
 	text = metrics_text(ports, NULL, NULL);
-	failed = !strstr(text, "ivshm_port_queue_pairs{port=" NAME "} 1\n") ||
+	failed = !strstr(text, "ivshm_port_queue_pairs{port=" NAME "} 4\n") ||
 		 !strstr(text, "ivshm_port_skbs_total{port=" NAME "} 18446744073709551615\n") ||
 		 !strstr(text, "ivshm_port_drops_total{port=" NAME ",reason=\"full\"} 1011\n");
 	if (failed)

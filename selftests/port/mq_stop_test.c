@@ -22,7 +22,7 @@ static void run_stops(struct __test_metadata *_metadata, FIXTURE_DATA(mq) * self
 		flow[i].moves = true;
 		flow[i].csum = csum;
 	}
-	for (round = 0; round < 16; round++) {
+	for (round = 0; round < (env_debug() ? 6 : 16); round++) {
 		int n = rnd() % a->nr;
 
 		flow_send(flow, FLOWS, WINDOW / 2);
