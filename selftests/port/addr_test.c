@@ -23,12 +23,10 @@ static const char * const tap[PORTS] = { "tap0", "tap1", "tap2" };
 
 FIXTURE(addr) {
 	struct guest g[PORTS];
-	char mac[PORTS][18];
 };
 
 FIXTURE_SETUP(addr)
 {
-	const __u8 *m;
 	int i;
 
 	ASSERT_EQ(0, env_setup());
@@ -36,9 +34,6 @@ FIXTURE_SETUP(addr)
 		struct guest_config c = { .tap = tap[i], .bridge = "br0" };
 
 		ASSERT_EQ(0, guest_up(&self->g[i], &c));
-		m = self->g[i].mac;
-		snprintf(self->mac[i], sizeof(self->mac[i]), "%02x:%02x:%02x:%02x:%02x:%02x",
-			 m[0], m[1], m[2], m[3], m[4], m[5]);
 	}
 }
 
@@ -135,7 +130,7 @@ TEST_F_TIMEOUT(addr, learned, TIMEOUT)
 	EXPECT_TRUE(tool_says("^[0-9a-f:]+ +tap0 +learned +0x[0-9a-f]+ +[0-9]+ s",
 			      "ivmctl address"));
 	EXPECT_EQ(3, count(tap[0], ring));
-	EXPECT_EQ(1, count(tap[0], self->mac[0]));
+	EXPECT_EQ(1, count(tap[0], self->g[0].mac_text));
 	EXPECT_EQ(1, count(tap[0], "10.0.0.7"));
 	EXPECT_EQ(1, count(tap[0], "fd00::9"));
 	EXPECT_EQ(0, count(tap[1], ""));
@@ -174,12 +169,12 @@ TEST_F_TIMEOUT(addr, hostile, TIMEOUT)
 TEST_F_TIMEOUT(addr, configured, TIMEOUT)
 {
 	/* For a port that is there, and for one that is not. */
-	ASSERT_EQ(0, tool("ivmctl address add %s port tap0", self->mac[0]));
-	ASSERT_EQ(0, tool("ivmctl address add 10.0.0.7 port tap0 lladdr %s", self->mac[0]));
+	ASSERT_EQ(0, tool("ivmctl address add %s port tap0", self->g[0].mac_text));
+	ASSERT_EQ(0, tool("ivmctl address add 10.0.0.7 port tap0 lladdr %s", self->g[0].mac_text));
 	ASSERT_EQ(0, tool("ivmctl address add fd00::7 port tap9"));
 	EXPECT_TRUE(tool_says("^10.0.0.7 +tap0 +config +0x.*52:54:00:aa:00", "ivmctl address"));
 	EXPECT_TRUE(tool_says("^fd00::7 +tap9 +config +- +- +-", "ivmctl address"));
-	EXPECT_NE(0, tool("ivmctl address add %s port tap1", self->mac[0]));
+	EXPECT_NE(0, tool("ivmctl address add %s port tap1", self->g[0].mac_text));
 
 	/* Nobody else gets it by saying so. */
 	ASSERT_EQ(0, send_from(&self->g[1], self->g[0].mac));
@@ -198,7 +193,7 @@ TEST_F_TIMEOUT(addr, configured, TIMEOUT)
 	ASSERT_EQ(0, tool("ip link set tap7 name tap0 && ip link set tap0 up"));
 	EXPECT_TRUE(tool_says("^10.0.0.7 +tap0 +config +0x", "ivmctl address"));
 
-	ASSERT_EQ(0, tool("ivmctl address del 10.0.0.7 %s fd00::7", self->mac[0]));
+	ASSERT_EQ(0, tool("ivmctl address del 10.0.0.7 %s fd00::7", self->g[0].mac_text));
 	EXPECT_NE(0, tool("ivmctl address del 10.0.0.7"));
 	ASSERT_EQ(0, send_arp(&self->g[1], 0, 7));
 	EXPECT_TRUE(tool_says("^10.0.0.7 +tap1 +learned", "ivmctl address"));
@@ -214,7 +209,7 @@ TEST_F_TIMEOUT(addr, strict, TIMEOUT)
 	__u8 frame[100];
 	int i;
 
-	ASSERT_EQ(0, tool("ivmctl address add %s port tap0", self->mac[0]));
+	ASSERT_EQ(0, tool("ivmctl address add %s port tap0", self->g[0].mac_text));
 	ASSERT_EQ(0, tool("ivmctl coupling add lan0 dynamic tap0 tap1 strict yes bypass yes"));
 	EXPECT_TRUE(tool_says("strict yes", "ivmctl coupling show lan0"));
 	/* The second member has none. */
@@ -222,7 +217,7 @@ TEST_F_TIMEOUT(addr, strict, TIMEOUT)
 	EXPECT_EQ(1, ctl_stat(tap[1], IVSHM_A_STAT_DROP_SPOOFED));
 	EXPECT_EQ(0, guest_silent(a, 100));
 	EXPECT_EQ(0, guest_silent(&self->g[2], 1));
-	ASSERT_EQ(0, tool("ivmctl address add %s port tap1", self->mac[1]));
+	ASSERT_EQ(0, tool("ivmctl address add %s port tap1", self->g[1].mac_text));
 	ASSERT_EQ(0, send_from(b, b->mac));
 	ASSERT_EQ(1, guest_recv(a, &f, 5000));
 	ASSERT_EQ(1, guest_recv(&self->g[2], &f, 5000));

@@ -237,6 +237,7 @@ int guest_open(struct guest *g, const struct guest_config *c)
 		     sizeof(struct virtio_net_hdr_mrg_rxbuf) : sizeof(struct virtio_net_hdr);
 	memcpy(g->mac, "\x52\x54\x00\xaa\x00", 5);
 	g->mac[5] = ++last_mac;
+	snprintf(g->mac_text, sizeof(g->mac_text), "52:54:00:aa:00:%02x", g->mac[5]);
 
 	g->fd = open(c->dev ?: IVSHM_DEV, O_RDWR | O_CLOEXEC);
 	if (g->fd < 0)

@@ -131,6 +131,7 @@ struct guest {
 	struct guest_config c;
 	int fd, tap;
 	__u8 mac[6];
+	char mac_text[18];
 	__u8 *mem;
 	size_t size;
 	size_t used;

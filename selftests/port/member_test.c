@@ -23,12 +23,10 @@ static const char * const tap[PORTS] = { "tap0", "tap1", "tap2" };
 
 FIXTURE(member) {
 	struct guest g[PORTS];
-	char mac[PORTS][18];
 };
 
 FIXTURE_SETUP(member)
 {
-	const __u8 *m;
 	int i;
 
 	ASSERT_EQ(0, env_setup());
@@ -37,9 +35,6 @@ FIXTURE_SETUP(member)
 		struct guest_config c = { .tap = tap[i], .bridge = "br0" };
 
 		ASSERT_EQ(0, guest_up(&self->g[i], &c));
-		m = self->g[i].mac;
-		snprintf(self->mac[i], sizeof(self->mac[i]), "%02x:%02x:%02x:%02x:%02x:%02x",
-			 m[0], m[1], m[2], m[3], m[4], m[5]);
 	}
 }
 
@@ -167,9 +162,10 @@ TEST_F_TIMEOUT(member, names, TIMEOUT)
 	ASSERT_EQ(0, tool("ivmctl coupling del lan0"));
 
 	/* The addresses that an administrator gave them. */
-	ASSERT_EQ(0, tool("ivmctl coupling add lan0 dynamic %s 10.0.0.1 bypass yes", self->mac[0]));
+	ASSERT_EQ(0, tool("ivmctl coupling add lan0 dynamic %s 10.0.0.1 bypass yes",
+			  self->g[0].mac_text));
 	EXPECT_TRUE(is_in(0, "") && is_in(1, ""));
-	ASSERT_EQ(0, tool("ivmctl address add %s port tap0", self->mac[0]));
+	ASSERT_EQ(0, tool("ivmctl address add %s port tap0", self->g[0].mac_text));
 	ASSERT_EQ(0, tool("ivmctl address add 10.0.0.1 port tap1"));
 	EXPECT_TRUE(is_in(0, "lan0") && is_in(1, "lan0") && is_in(2, ""));
 	broadcast(a);

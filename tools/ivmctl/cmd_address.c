@@ -5,6 +5,7 @@
 #include "address.h"
 #include "nl.h"
 #include "output.h"
+#include "verbs.h"
 
 /* Only the addresses of @port. */
 static void filter_port(json_t *addresses, const char *port)
@@ -100,20 +101,6 @@ static int parse_rest(const struct ctx *ctx, json_t *decl, int argc, char **argv
 	return 0;
 }
 
-static int add_one(struct ctx *ctx, const json_t *decl)
-{
-	const struct ivnl *nl = ivnl_get(ctx);
-	struct nl_msg *msg;
-	char what[128];
-	bool full;
-
-	if (!nl)
-		return RC_REFUSED;
-	msg = address_msg_new(nl, decl, &full);
-	snprintf(what, sizeof(what), "cannot add address %s", json_str(decl, "name"));
-	return ivnl_request(ctx, nl, msg, full, NULL, what);
-}
-
 static int address_add(struct ctx *ctx, int argc, char **argv)
 {
 	struct word_addr address;
@@ -127,7 +114,7 @@ static int address_add(struct ctx *ctx, int argc, char **argv)
 	decl = address_new(&address);
 	rc = parse_rest(ctx, decl, argc - 1, argv + 1);
 	if (!rc)
-		rc = add_one(ctx, decl);
+		rc = verb_send(ctx, decl, address_msg_new, "add address");
 	json_decref(decl);
 	return rc;
 }
@@ -143,26 +130,17 @@ static int del_one(const struct ctx *ctx, const struct ivnl *nl, const char *wor
 	return ivnl_request(ctx, nl, msg, full, NULL, what);
 }
 
-/* All of them, even if one cannot be deleted. */
-static int address_del(struct ctx *ctx, int argc, char **argv)
+static int check_address(const struct ctx *ctx, const char *what, const char *word)
 {
 	struct word_addr address;
-	int rc = RC_OK, i;
-	struct ivnl *nl;
 
-	if (!argc)
-		return usage_missing(ctx, "ADDRESS");
-	for (i = 0; i < argc; i++)
-		if (parse_address(ctx, argv[i], &address))
-			return RC_USAGE;
+	(void)what;
+	return parse_address(ctx, word, &address);
+}
 
-	nl = ivnl_get(ctx);
-	if (!nl)
-		return RC_REFUSED;
-	for (i = 0; i < argc; i++)
-		if (del_one(ctx, nl, argv[i]))
-			rc = RC_REFUSED;
-	return rc;
+static int address_del(struct ctx *ctx, int argc, char **argv)
+{
+	return verb_each(ctx, argc, argv, "ADDRESS", check_address, del_one);
 }
 
 static const struct verb address_verbs[] = {

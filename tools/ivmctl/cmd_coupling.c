@@ -135,21 +135,6 @@ static int parse_rest(const struct ctx *ctx, json_t *decl, int argc, char **argv
 	return 0;
 }
 
-static int add_one(struct ctx *ctx, const json_t *decl)
-{
-	const struct ivnl *nl = ivnl_get(ctx);
-	struct nl_msg *msg;
-	char what[128];
-	bool full;
-
-	if (!nl)
-		return RC_REFUSED;
-	msg = coupling_msg_new(nl, decl, &full);
-	snprintf(what, sizeof(what), "cannot add coupling %s",
-		 json_str(decl, "name"));
-	return ivnl_request(ctx, nl, msg, full, NULL, what);
-}
-
 static int coupling_add(struct ctx *ctx, int argc, char **argv)
 {
 	uint32_t type = 0;
@@ -169,7 +154,7 @@ static int coupling_add(struct ctx *ctx, int argc, char **argv)
 	decl = coupling_new(argv[0], type);
 	rc = parse_rest(ctx, decl, argc - 2, argv + 2);
 	if (!rc)
-		rc = add_one(ctx, decl);
+		rc = verb_send(ctx, decl, coupling_msg_new, "add coupling");
 	json_decref(decl);
 	return rc;
 }
@@ -191,21 +176,6 @@ static int parse_changes(const struct ctx *ctx, json_t *difference, int argc, ch
 	return 0;
 }
 
-static int change_one(struct ctx *ctx, const json_t *difference)
-{
-	const struct ivnl *nl = ivnl_get(ctx);
-	struct nl_msg *msg;
-	char what[128];
-	bool full;
-
-	if (!nl)
-		return RC_REFUSED;
-	msg = coupling_msg_set(nl, difference, &full);
-	snprintf(what, sizeof(what), "cannot change coupling %s",
-		 json_str(difference, "name"));
-	return ivnl_request(ctx, nl, msg, full, NULL, what);
-}
-
 static int coupling_change(struct ctx *ctx, int argc, char **argv)
 {
 	json_t *difference;
@@ -222,7 +192,7 @@ static int coupling_change(struct ctx *ctx, int argc, char **argv)
 	difference = json_pack("{s:o}", "name", json_string_nocheck(argv[0]));
 	rc = parse_changes(ctx, difference, argc - 1, argv + 1);
 	if (!rc)
-		rc = change_one(ctx, difference);
+		rc = verb_send(ctx, difference, coupling_msg_set, "change coupling");
 	json_decref(difference);
 	return rc;
 }
@@ -240,7 +210,7 @@ static int del_one(const struct ctx *ctx, const struct ivnl *nl, const char *nam
 
 static int coupling_del(struct ctx *ctx, int argc, char **argv)
 {
-	return verb_each(ctx, argc, argv, del_one);
+	return verb_each(ctx, argc, argv, "NAME", word_name, del_one);
 }
 
 static int coupling_show(struct ctx *ctx, int argc, char **argv)

@@ -232,7 +232,8 @@ static int region_del(struct ctx *ctx, int argc, char **argv)
 {
 	bool force = argc > 1 && !strcmp(argv[argc - 1], "force");
 
-	return verb_each(ctx, argc - force, argv, force ? del_forced : del_one);
+	return verb_each(ctx, argc - force, argv, "NAME", word_name,
+			 force ? del_forced : del_one);
 }
 
 static int region_show(struct ctx *ctx, int argc, char **argv)

@@ -27,7 +27,24 @@ int verb_show(struct ctx *ctx, int argc, char **argv, const struct ivnl_kind *ki
 	return RC_OK;
 }
 
-int verb_each(struct ctx *ctx, int argc, char **argv,
+int verb_send(struct ctx *ctx, const json_t *decl,
+	      struct nl_msg *(*make)(const struct ivnl *nl, const json_t *decl, bool *full),
+	      const char *doing)
+{
+	const struct ivnl *nl = ivnl_get(ctx);
+	struct nl_msg *msg;
+	char what[128];
+	bool full;
+
+	if (!nl)
+		return RC_REFUSED;
+	msg = make(nl, decl, &full);
+	snprintf(what, sizeof(what), "cannot %s %s", doing, json_str(decl, "name"));
+	return ivnl_request(ctx, nl, msg, full, NULL, what);
+}
+
+int verb_each(struct ctx *ctx, int argc, char **argv, const char *word,
+	      int (*check)(const struct ctx *ctx, const char *what, const char *word),
 	      int (*one)(const struct ctx *ctx, const struct ivnl *nl, const char *name))
 {
 	int rc = RC_OK;
@@ -35,9 +52,9 @@ int verb_each(struct ctx *ctx, int argc, char **argv,
 	int i;
 
 	if (!argc)
-		return usage_missing(ctx, "NAME");
+		return usage_missing(ctx, word);
 	for (i = 0; i < argc; i++)
-		if (word_name(ctx, "NAME", argv[i]))
+		if (check(ctx, word, argv[i]))
 			return RC_USAGE;
 
 	nl = ivnl_get(ctx);
