@@ -41,7 +41,7 @@ mkdir -p "$work"
 options=()
 case $IVSHM_VM_KERNEL in
 debug) full=0 tcp_s=5 spread_s=10 size_mb=4 rounds=8 patience=60 udp_rate=200K few=1 options=(park-us 1000000) ;;
-*) full=1 tcp_s=1 spread_s=3 size_mb=32 rounds=12 patience=20 udp_rate=1M few=20 ;;
+*) full=1 tcp_s=1 spread_s=3 size_mb=8 rounds=12 patience=20 udp_rate=1M few=20 ;;
 esac
 
 declare -A address=([a]=192.0.2.1 [b]=192.0.2.2 [c]=192.0.2.3 [d]=192.0.2.4 [e]=192.0.2.5

@@ -92,7 +92,7 @@ TEST_F_TIMEOUT(storm, isolation, 120)
 	struct window *a = &self->a, *b = &self->b;
 	struct hammer h = { .at = (unsigned int *)a->at };
 	int moved = 0, busy = 0, changed = 0, seen = 0;
-	double end = now() + (slow() ? 20 : 5);
+	double end = now() + (slow() ? 10 : 5);
 	struct ivshm_msgq_recv recv;
 	unsigned int page, i, value;
 	pthread_t thread;
@@ -215,7 +215,7 @@ static void *forker(void *arg)
 TEST_F_TIMEOUT(storm, none_is_lost, 120)
 {
 	struct window *a = &self->a, *b = &self->b, *from = a, *to = b, *swap;
-	double end = now() + (slow() ? 20 : 5);
+	double end = now() + (slow() ? 10 : 5);
 	struct pinner p[2] = { { .at = a->at }, { .at = b->at + 7 * PAGE } };
 	struct ivshm_msgq_recv recv;
 	int rounds = 0, busy = 0, err, i;
@@ -378,7 +378,7 @@ static long pages_unnamed(void)
 
 TEST_F_TIMEOUT(storm, owners_are_killed, 200)
 {
-	const int target = slow() ? 2000 : 10000;
+	const int target = slow() ? 1000 : 10000;
 	double end = now() + (slow() ? 120 : 60);
 	struct control *c = &self->c;
 	pid_t pid[WINDOWS];
