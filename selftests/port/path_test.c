@@ -378,7 +378,9 @@ TEST_F_TIMEOUT(path, cost, TIMEOUT)
 	/* Each page that the kernel took away in between may have been missed once. */
 	gone = A(INVALIDATIONS) + B(INVALIDATIONS);
 	EXPECT_EQ(n, A(TX_DIRECT_FRAMES));
-	EXPECT_EQ(n, A(KICKS_TX));
+	/* Fewer where the machine kept the worker from falling asleep in time. */
+	EXPECT_GE(n, A(KICKS_TX));
+	EXPECT_LE(n - 5, A(KICKS_TX));
 	EXPECT_GE(n + gone, A(WAKEUPS));
 	EXPECT_LE(n - 5, A(WAKEUPS));
 	EXPECT_EQ(n * sizeof(frame), A(COPIED_BYTES));
