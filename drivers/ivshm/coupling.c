@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Couplings: made and deleted by netlink, bound to ports as they begin to run. */
-#include <linux/ktime.h>
 #include <linux/netlink.h>
 #include <linux/percpu.h>
 #include <linux/slab.h>
@@ -95,7 +94,7 @@ static void coupling_bind(struct ivshm_member *member, struct ivshm_port *port)
 
 	lockdep_assert_held(&ivshm_mutex);
 
-	ivshm_bucket_fill(&member->bucket, ktime_get_ns());
+	ivshm_coupling_look_name(member);
 	spin_lock(&coupling->lock);
 	for (i = 0; i < coupling->nr; i++) {
 		peer = &coupling->member[i];
@@ -104,7 +103,7 @@ static void coupling_bind(struct ivshm_member *member, struct ivshm_port *port)
 		ivshm_coupling_pair_begin(member, peer);
 		ivshm_coupling_pair_begin(peer, member);
 	}
-	/* Who finds it finds what is denied to it. */
+	/* Who finds it finds what is denied to it; pairs with ivshm_pair_denied(). */
 	rcu_assign_pointer(member->port, port);
 	WRITE_ONCE(coupling->running, coupling->running + 1);
 	ivshm_coupling_follow(coupling, coupling->type == IVSHM_COUPLING_STATIC ?
@@ -163,19 +162,21 @@ void ivshm_coupling_look_denials(struct ivshm_coupling *coupling)
 
 	lockdep_assert_held(&ivshm_mutex);
 
-	spin_lock(&coupling->lock);
 	for (i = 0; i < coupling->nr; i++) {
 		src = &coupling->member[i];
+		/* Not for all of them: each may be an event. */
+		spin_lock(&coupling->lock);
 		for (j = 0; j < coupling->nr && member_port(src); j++) {
 			dst = &coupling->member[j];
 			if (i != j && member_port(dst) &&
 			    src->pair[j].deny != ivshm_coupling_denies(src, dst))
 				ivshm_coupling_pair_begin(src, dst);
 		}
+		spin_unlock(&coupling->lock);
 	}
+	spin_lock(&coupling->lock);
 	ivshm_coupling_follow(coupling, IVSHM_REASON_CONFIG);
 	spin_unlock(&coupling->lock);
-	coupling_kick(coupling);
 }
 
 static bool member_is_implicit(const struct ivshm_member *member)

@@ -84,7 +84,10 @@ struct ivshm_pair {
  * @pair:	pairs from this member to each other member, by its index; NULL
  *		for a place that never was taken, as @stats
  * @stats:	counters of @pair, by the same index
- * @bucket:	of what it sends direct; used while the coupling is limited
+ * @bucket:	of what it sends direct; used while the coupling is limited.  It is the
+ *		place's: who stops and starts again finds what was left there
+ * @denies_src:	bit I: the coupling's denial I is for what @name sends, and
+ * @denies_dst:	for what is sent to it; under ivshm_mutex
  */
 struct ivshm_member {
 	struct ivshm_coupling *coupling;
@@ -95,6 +98,8 @@ struct ivshm_member {
 	struct ivshm_pair *pair;
 	struct ivshm_pair_stats __percpu *stats;
 	struct ivshm_bucket bucket;
+	u64 denies_src;
+	u64 denies_dst;
 };
 
 /* A direction that is denied: names of members, or patterns for them. */
@@ -307,9 +312,11 @@ void ivshm_coupling_names_del(struct ivshm_coupling *coupling);
 int ivshm_coupling_set_denials(struct ivshm_coupling *coupling,
 			       const struct ivshm_coupling_config *cfg,
 			       struct netlink_ext_ack *extack);
+/* A member has its name: which denials are for that? coupling_deny.c */
+void ivshm_coupling_look_name(struct ivshm_member *member);
 /* Whether the direction between two members is denied. coupling_deny.c */
 bool ivshm_coupling_denies(const struct ivshm_member *src, const struct ivshm_member *dst);
-/* Denials have changed: pairs follow. coupling.c */
+/* Denials have changed: pairs follow, and workers are to be kicked. coupling.c */
 void ivshm_coupling_look_denials(struct ivshm_coupling *coupling);
 
 /* Whether @port fits a rule of @coupling. coupling_rules.c */
@@ -372,6 +379,14 @@ enum ivshm_reason ivshm_pair_shown_reason(const struct ivshm_pair *pair);
 /* Frames and bytes that went direct. */
 void ivshm_pair_read_stats(const struct ivshm_pair *pair,
 			   struct ivshm_pair_stats *sum);
+
+/* By the coupling's list; after the receiver's port was looked up. Under RCU. */
+static inline bool ivshm_pair_denied(const struct ivshm_pair *pair)
+{
+	/* Pairs with the publication of a port in coupling_bind(). */
+	smp_rmb();
+	return READ_ONCE(pair->deny);
+}
 
 /*
  * The id of the static coupling that @port is in, or 0.  Its members exchange

@@ -5,6 +5,8 @@
  * By names, as members are: a denial is there before the member that it is about.
  * What it means for two members that run is in their pair, see ivshm_coupling_pair_begin().
  */
+#include <linux/bits.h>
+#include <linux/build_bug.h>
 #include <linux/glob.h>
 #include <linux/netdevice.h>
 #include <linux/netlink.h>
@@ -13,20 +15,32 @@
 #include "coupling.h"
 #include "ivshm.h"
 
-bool ivshm_coupling_denies(const struct ivshm_member *src, const struct ivshm_member *dst)
+/* Once for each name, not for each pair of them: there may be thousands. */
+void ivshm_coupling_look_name(struct ivshm_member *member)
 {
-	const struct ivshm_coupling *coupling = src->coupling;
+	const struct ivshm_coupling *coupling = member->coupling;
 	const struct ivshm_denial *denial;
 	u32 i;
 
+	BUILD_BUG_ON(BITS_PER_TYPE(member->denies_src) < IVSHM_DENIES_MAX);
 	lockdep_assert_held(&ivshm_mutex);
 
+	member->denies_src = 0;
+	member->denies_dst = 0;
 	for (i = 0; i < coupling->nr_denials; i++) {
 		denial = &coupling->denial[i];
-		if (glob_match(denial->src, src->name) && glob_match(denial->dst, dst->name))
-			return true;
+		if (glob_match(denial->src, member->name))
+			member->denies_src |= BIT_ULL(i);
+		if (glob_match(denial->dst, member->name))
+			member->denies_dst |= BIT_ULL(i);
 	}
-	return false;
+}
+
+bool ivshm_coupling_denies(const struct ivshm_member *src, const struct ivshm_member *dst)
+{
+	lockdep_assert_held(&ivshm_mutex);
+
+	return src->denies_src & dst->denies_dst;
 }
 
 /* A name that a member may have, now or later. */
@@ -116,7 +130,7 @@ int ivshm_coupling_set_denials(struct ivshm_coupling *coupling,
 			       const struct ivshm_coupling_config *cfg,
 			       struct netlink_ext_ack *extack)
 {
-	u32 nr = coupling->nr_denials;
+	u32 nr = coupling->nr_denials, i;
 	struct ivshm_denial *denial;
 	int err;
 
@@ -140,5 +154,7 @@ int ivshm_coupling_set_denials(struct ivshm_coupling *coupling,
 	kfree(coupling->denial);
 	coupling->denial = denial;
 	coupling->nr_denials = nr;
+	for (i = 0; i < coupling->nr; i++)
+		ivshm_coupling_look_name(&coupling->member[i]);
 	return 0;
 }

@@ -86,7 +86,7 @@ static void decide_member(struct ivshm_member *member, u32 index,
 {
 	d->pair = &member->pair[index];
 	d->index = index;
-	d->path = unlikely(READ_ONCE(d->pair->deny)) ? IVSHM_PATH_DENY : IVSHM_PATH_DIRECT;
+	d->path = unlikely(ivshm_pair_denied(d->pair)) ? IVSHM_PATH_DENY : IVSHM_PATH_DIRECT;
 }
 
 static void decide_crossover(struct ivshm_member *member,

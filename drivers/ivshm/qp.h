@@ -282,7 +282,8 @@ struct ivshm_park {
 	struct ivshm_qp *self;
 };
 
-#define IVSHM_PARKS		64
+/* One for each other member, and the two that follow. */
+#define IVSHM_PARKS		(IVSHM_MEMBERS_MAX + 1)
 /* Not a port: waits for room in the sender's own tap. */
 #define IVSHM_PARK_UPLINK	U32_MAX
 /* Nor this: frames for all members that wait for the rate of their sender, in order. */

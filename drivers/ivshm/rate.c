@@ -54,18 +54,10 @@ void ivshm_bucket_set(struct ivshm_bucket *b, u64 bytes, u64 frames, u64 now)
 	spin_unlock(&b->lock);
 }
 
-void ivshm_bucket_fill(struct ivshm_bucket *b, u64 now)
-{
-	spin_lock(&b->lock);
-	b->bytes.left = b->bytes.burst;
-	b->frames.left = b->frames.burst;
-	b->at = now;
-	spin_unlock(&b->lock);
-}
-
-u64 ivshm_bucket_take(struct ivshm_bucket *b, u32 len, u64 now)
+u32 ivshm_bucket_take(struct ivshm_bucket *b, const u32 *len, u32 nr, u64 now, u64 *at)
 {
 	u64 wait;
+	u32 n;
 
 	spin_lock(&b->lock);
 	/* Another worker may have come with a later time. */
@@ -74,11 +66,15 @@ u64 ivshm_bucket_take(struct ivshm_bucket *b, u32 len, u64 now)
 		tokens_add(&b->frames, now - b->at);
 		b->at = now;
 	}
-	wait = max(tokens_wait(&b->bytes), tokens_wait(&b->frames));
-	if (!wait) {
-		tokens_take(&b->bytes, len);
+	for (n = 0; n < nr; n++) {
+		wait = max(tokens_wait(&b->bytes), tokens_wait(&b->frames));
+		if (wait) {
+			*at = now + wait;
+			break;
+		}
+		tokens_take(&b->bytes, len[n]);
 		tokens_take(&b->frames, 1);
 	}
 	spin_unlock(&b->lock);
-	return wait ? now + wait : 0;
+	return n;
 }

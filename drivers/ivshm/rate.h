@@ -42,12 +42,10 @@ struct ivshm_bucket {
 void ivshm_bucket_init(struct ivshm_bucket *b);
 /* Other rates, 0 for none; the bucket is full. @now: ktime, ns. Does not sleep. */
 void ivshm_bucket_set(struct ivshm_bucket *b, u64 bytes, u64 frames, u64 now);
-/* Full again. */
-void ivshm_bucket_fill(struct ivshm_bucket *b, u64 now);
 /*
- * Tokens for a frame of @len bytes.  Returns 0 if it may go, else when the next may.
- * Any worker; does not sleep.
+ * Tokens for frames of @len[0] to @len[@nr - 1] bytes, in order.  Returns how many of them
+ * may go; if not all, *@at is when the next may.  Any worker; does not sleep.
  */
-u64 ivshm_bucket_take(struct ivshm_bucket *b, u32 len, u64 now);
+u32 ivshm_bucket_take(struct ivshm_bucket *b, const u32 *len, u32 nr, u64 now, u64 *at);
 
 #endif /* _IVSHM_RATE_H */

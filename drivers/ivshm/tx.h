@@ -73,10 +73,10 @@ bool ivshm_tx_wait(struct ivshm_qp *qp, struct ivshm_frame *f, u64 ns, bool *ful
  */
 void ivshm_tx_park(struct ivshm_qp *qp, struct ivshm_qp *dst, struct ivshm_frame *f);
 /*
- * @f, in a list, was decided, and its sender has a rate.  If that does not let it go
- * where it is to go, or others wait for the rate, then it does or is dropped: false.
+ * @frames were decided, and the sender of some has a rate.  Those that it does not let
+ * go where they are to go leave the list: they wait for it, or are dropped.
  */
-bool ivshm_tx_meter(struct ivshm_qp *qp, struct ivshm_frame *f);
+void ivshm_tx_meter(struct ivshm_qp *qp, struct list_head *frames);
 
 /* Count @n frames of one pair, @bytes in all; @delivered: in @dst's ring by now. */
 void ivshm_tx_count_direct(struct ivshm_qp *qp, struct ivshm_qp *dst,

@@ -458,14 +458,14 @@ static bool ivshm_tx_like(const struct ivshm_frame *f, const struct ivshm_frame 
 
 void ivshm_tx_direct(struct ivshm_qp *qp, struct list_head *frames)
 {
-	struct ivshm_frame *f, *next, *last = NULL;
-	bool uplink = false, hashing = false;
+	bool uplink = false, hashing = false, limited = false;
+	struct ivshm_frame *f, *last = NULL;
 	struct ivshm_qp *dst;
 	LIST_HEAD(left);
 
 	rcu_read_lock();
 	ivshm_tx_announce(qp);
-	list_for_each_entry_safe(f, next, frames, list) {
+	list_for_each_entry(f, frames, list) {
 		f->want = IVSHM_WANT_NOTHING;
 		if (last && ivshm_tx_like(f, last)) {
 			f->path = last->path;
@@ -476,13 +476,14 @@ void ivshm_tx_direct(struct ivshm_qp *qp, struct list_head *frames)
 			f->park_us = last->park_us;
 			f->drops = last->drops;
 			f->bucket = last->bucket;
-		} else {
-			ivshm_tx_decide(qp, f);
-			last = f;
+			continue;
 		}
-		if (unlikely(f->bucket) && !ivshm_tx_meter(qp, f))
-			last = NULL;
+		ivshm_tx_decide(qp, f);
+		limited |= !!f->bucket;
+		last = f;
 	}
+	if (unlikely(limited))
+		ivshm_tx_meter(qp, frames);
 
 	while ((f = list_first_entry_or_null(frames, struct ivshm_frame, list))) {
 		struct ivshm_map map;

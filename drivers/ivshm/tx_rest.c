@@ -27,7 +27,7 @@ static struct ivshm_qp *ivshm_tx_peer(struct ivshm_qp *qp, const struct ivshm_fr
 	peer = rcu_dereference(self->coupling->member[i].port);
 	if (!peer)
 		return NULL;
-	*denied = READ_ONCE(self->pair[i].deny);
+	*denied = ivshm_pair_denied(&self->pair[i]);
 	return *denied ? NULL : ivshm_queue_pick(qp, peer, f->hash, map);
 }
 

@@ -45,33 +45,60 @@ void ivshm_tx_park(struct ivshm_qp *qp, struct ivshm_qp *dst, struct ivshm_frame
 	ivshm_tx_drop(qp, f, limit ? IVSHM_A_STAT_DROP_PARK_LIMIT : IVSHM_A_STAT_DROP_FULL);
 }
 
-bool ivshm_tx_meter(struct ivshm_qp *qp, struct ivshm_frame *f)
+/* There are no tokens for @f until @at, or others wait for some. */
+static void ivshm_tx_late(struct ivshm_qp *qp, struct ivshm_frame *f, u64 at)
 {
-	u64 now = ktime_get_ns(), at = 0;
 	bool full;
 
-	if (f->paid || (f->path != IVSHM_PATH_DIRECT && f->path != IVSHM_PATH_HOLD &&
-			f->path != IVSHM_PATH_FLOOD))
-		return true;
-	if (!ivshm_park_busy(qp, IVSHM_PARK_RATE)) {
-		at = ivshm_bucket_take(f->bucket, f->len, now);
-		if (!at) {
-			f->paid = true;
-			/* How long it may wait for buffers is another matter. */
-			f->deadline = 0;
-			return true;
-		}
-	}
 	list_del(&f->list);
 	f->dst_id = IVSHM_PARK_RATE;
 	if (!f->drops) {
 		ivshm_park_open(qp, NULL, f->dst_id);
 		if (ivshm_tx_wait(qp, f, (u64)f->park_us * NSEC_PER_USEC, &full)) {
-			if (at)
-				qp->rate_at = max(at, now + IVSHM_RATE_WAIT_NS);
-			return false;
+			qp->rate_at = min(qp->rate_at, at);
+			return;
 		}
 	}
 	ivshm_tx_drop(qp, f, IVSHM_A_STAT_DROP_RATE);
-	return false;
+}
+
+/* The first frames of @frames that need tokens, of one bucket, and their lengths. */
+static u32 ivshm_tx_unpaid(struct list_head *frames, struct ivshm_frame **run, u32 *len)
+{
+	struct ivshm_frame *f;
+	u32 n = 0;
+
+	list_for_each_entry(f, frames, list) {
+		if (!f->bucket || f->paid ||
+		    (f->path != IVSHM_PATH_DIRECT && f->path != IVSHM_PATH_HOLD &&
+		     f->path != IVSHM_PATH_FLOOD))
+			continue;
+		if (n && f->bucket != run[0]->bucket)
+			break;
+		run[n] = f;
+		len[n++] = f->len;
+		if (n == IVSHM_BATCH)
+			break;
+	}
+	return n;
+}
+
+void ivshm_tx_meter(struct ivshm_qp *qp, struct list_head *frames)
+{
+	bool late = ivshm_park_busy(qp, IVSHM_PARK_RATE);
+	u64 now = ktime_get_ns(), at = U64_MAX;
+	struct ivshm_frame *run[IVSHM_BATCH];
+	u32 len[IVSHM_BATCH], nr, n, i;
+
+	while ((nr = ivshm_tx_unpaid(frames, run, len))) {
+		n = late ? 0 : ivshm_bucket_take(run[0]->bucket, len, nr, now, &at);
+		for (i = 0; i < n; i++) {
+			run[i]->paid = true;
+			/* How long it may wait for buffers is another matter. */
+			run[i]->deadline = 0;
+		}
+		late = late || n < nr;
+		for (; i < nr; i++)
+			ivshm_tx_late(qp, run[i], max(at, now + IVSHM_RATE_WAIT_NS));
+	}
 }
