@@ -21,8 +21,8 @@
 /* Less than half a transmit ring: so many may wait for one receiver. */
 #define WINDOW	100
 /* How long a rate is measured, how far it may be below, in percent, and how often. */
-#define MEASURE_MS	2000
-#define OFF		8
+#define MEASURE_MS	1000
+#define OFF		(env_debug() ? 30 : 8)
 #define TRIES		5
 /* None gives up. */
 #define PATIENT		"park-us 1000000"
@@ -176,6 +176,15 @@ static void measure(struct __test_metadata *_metadata, struct flow *f, __u64 rat
 	EXPECT_GT(n * 100, most * (100 - OFF));
 }
 
+/*
+ * Frames wait for a second at most, and a command takes that long where the kernel is
+ * slow: what waited since @begin was given up then, as it should be.
+ */
+static bool given_up(__u64 begin)
+{
+	return now_ms() > begin + 900;
+}
+
 static void rate_frames(struct __test_metadata *_metadata, FIXTURE_DATA(policy) * self,
 			const char *type)
 {
@@ -203,10 +212,13 @@ static void rate_frames(struct __test_metadata *_metadata, FIXTURE_DATA(policy) 
 	measure(_metadata, &g, 500, IVSHM_RATE_BURST_FRAMES);
 	/* And none is none, at once: those that wait go. */
 	ASSERT_EQ(0, tool("ivmctl coupling change lan0 rate-frames 1"));
+	begin = now_ms();
 	flow_send(&g, WINDOW);
 	flow_take(_metadata, &g, false, 100);
 	EXPECT_GT(g.sent, g.seen);
 	ASSERT_EQ(0, tool("ivmctl coupling change lan0 rate-frames none"));
+	if (given_up(begin))
+		return;
 	begin = now_ms();
 	while (g.seen != g.sent && now_ms() < begin + 500)
 		flow_take(_metadata, &g, false, 10);
@@ -268,7 +280,7 @@ static void rate_storm(struct __test_metadata *_metadata, FIXTURE_DATA(policy) *
 	EXPECT_LE(direct, now_ms() - begin + 2 + IVSHM_RATE_BURST_FRAMES);
 	EXPECT_GT(direct, MEASURE_MS / 2);
 	EXPECT_EQ(f.sent, direct + lost);
-	EXPECT_LT(1000, lost);
+	EXPECT_LT(MEASURE_MS, lost);
 	EXPECT_EQ(uplink, stat_of(0, IVSHM_A_STAT_TX_UPLINK_FRAMES));
 	EXPECT_EQ(0, stat_of(0, IVSHM_A_STAT_DROP_FULL));
 	EXPECT_EQ(0, stat_of(0, IVSHM_A_STAT_DROP_PARK_LIMIT));
@@ -334,18 +346,44 @@ TEST_F_TIMEOUT(policy, rate_flooded, TIMEOUT)
 	EXPECT_LE(100, g.seen);
 }
 
+/* Who stops and starts again, as any guest may, has no more for it. */
+TEST_F_TIMEOUT(policy, rate_restarts, TIMEOUT)
+{
+	struct flow f = flow(self, 0, 1, 100);
+	__u64 begin = now_ms();
+	int round;
+
+	ASSERT_EQ(0, tool("ivmctl coupling add lan0 static tap0 tap1 rate-frames 10 full drop"));
+	for (round = 0; round < 10; round++) {
+		flow_send(&f, WINDOW);
+		ASSERT_EQ(0, guest_tx_drain(f.from, 5000));
+		flow_take(_metadata, &f, true, 20);
+		ASSERT_EQ(0, guest_stop(f.from));
+		guest_reset_rings(f.from);
+		ASSERT_EQ(0, guest_start(f.from));
+	}
+	EXPECT_EQ(10 * WINDOW, f.sent);
+	EXPECT_LE(IVSHM_RATE_BURST_FRAMES, stat_of(0, IVSHM_A_STAT_TX_DIRECT_FRAMES));
+	EXPECT_GE(IVSHM_RATE_BURST_FRAMES + 1 + (now_ms() - begin) / 100 + 1,
+		  stat_of(0, IVSHM_A_STAT_TX_DIRECT_FRAMES));
+}
+
 /* Frames that wait for the rate go by the uplink when there is no coupling any more. */
 TEST_F_TIMEOUT(policy, rate_dissolved, TIMEOUT)
 {
 	struct flow f = flow(self, 0, 1, 100);
+	__u64 begin;
 
 	ASSERT_EQ(0, tool("ivmctl coupling add lan0 dynamic tap0 tap1 bypass yes park-us 1000000"));
 	coupled(_metadata, self, 0, 1);
 	ASSERT_EQ(0, tool("ivmctl coupling change lan0 rate-frames 1"));
+	begin = now_ms();
 	flow_send(&f, WINDOW);
 	flow_take(_metadata, &f, false, 100);
 	EXPECT_LE(f.seen, IVSHM_RATE_BURST_FRAMES + 1);
 	ASSERT_EQ(0, tool("ivmctl coupling del lan0"));
+	if (given_up(begin))
+		return;
 	flow_take(_metadata, &f, false, 1000);
 	flow_take(_metadata, &f, false, 100);
 	EXPECT_EQ(WINDOW, f.seen);
@@ -490,6 +528,7 @@ TEST_F_TIMEOUT(policy, deny_cable, TIMEOUT)
 TEST_F_TIMEOUT(policy, deny_dynamic, TIMEOUT)
 {
 	__u32 state = 0, reason = 0;
+	struct nl_sock *events;
 	__u64 direct;
 	int i;
 
@@ -512,7 +551,11 @@ TEST_F_TIMEOUT(policy, deny_dynamic, TIMEOUT)
 	ASSERT_EQ(0, tool("ivmctl coupling change lan0 allow tap0 tap1"));
 	coupled(_metadata, self, 0, 1);
 	/* Nothing more goes direct, from the moment that the command is done. */
+	events = ctl_listen();
+	ASSERT_NE(NULL, events);
 	ASSERT_EQ(0, tool("ivmctl coupling change lan0 deny tap0 tap1"));
+	EXPECT_EQ(0, ctl_heard_pair(events, "tap0", "tap1", IVSHM_PAIR_UPLINK,
+				    IVSHM_REASON_DENIED, 2000));
 	direct = stat_of(0, IVSHM_A_STAT_TX_DIRECT_FRAMES);
 	for (i = 0; i < 20; i++)
 		EXPECT_EQ(0, pass(self, 0, 1));
