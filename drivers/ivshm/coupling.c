@@ -17,7 +17,6 @@ LIST_HEAD(ivshm_couplings);
 
 /* Under ivshm_mutex. */
 static u64 coupling_last_id;
-static atomic64_t coupling_epochs;
 
 static struct ivshm_port *member_port(const struct ivshm_member *member)
 {
@@ -29,120 +28,6 @@ static struct ivshm_member *port_member(const struct ivshm_port *port)
 {
 	return rcu_dereference_protected(port->member,
 					 lockdep_is_held(&ivshm_mutex));
-}
-
-/*
- * States
- */
-
-static void coupling_set_state(struct ivshm_coupling *coupling,
-			       enum ivshm_coupling_state state,
-			       enum ivshm_reason reason)
-{
-	enum ivshm_coupling_state old = coupling->state;
-
-	if (state == old)
-		return;
-	WRITE_ONCE(coupling->state, state);
-	ivshm_nl_coupling_event(coupling, old, state, reason);
-}
-
-/* The state that follows from the counts. */
-static void coupling_follow(struct ivshm_coupling *coupling,
-			    enum ivshm_reason reason)
-{
-	enum ivshm_coupling_state state = IVSHM_COUPLING_WAITING;
-
-	lockdep_assert_held(&coupling->lock);
-
-	if (coupling->disabled)
-		state = IVSHM_COUPLING_DISABLED;
-	else if (coupling->coupled)
-		state = IVSHM_COUPLING_COUPLED;
-	else if (coupling->running >= 2)
-		state = IVSHM_COUPLING_READY;
-	coupling_set_state(coupling, state, reason);
-}
-
-/* A rule keeps the pair on the uplink: worth telling even if it was there. */
-static bool reason_is_rule(enum ivshm_reason reason)
-{
-	switch (reason) {
-	case IVSHM_REASON_NO_UPPER:
-	case IVSHM_REASON_OTHER_UPPER:
-	case IVSHM_REASON_STP:
-	case IVSHM_REASON_ISOLATED:
-	case IVSHM_REASON_LOCKED:
-	case IVSHM_REASON_VLAN:
-	case IVSHM_REASON_FILTER:
-	case IVSHM_REASON_DOWN:
-	case IVSHM_REASON_MODE:
-		return true;
-	default:
-		return false;
-	}
-}
-
-/* Without the coupling's own state, which the caller lets follow. */
-static void pair_set(struct ivshm_member *src, u32 dst,
-		     enum ivshm_pair_state state, enum ivshm_reason reason)
-{
-	struct ivshm_coupling *coupling = src->coupling;
-	struct ivshm_pair *pair = &src->pair[dst];
-	enum ivshm_pair_state old = pair->state;
-
-	lockdep_assert_held(&coupling->lock);
-
-	if (old == state && pair->reason == reason)
-		return;
-	if (old == IVSHM_PAIR_COUPLED)
-		coupling->coupled--;
-	if (state == IVSHM_PAIR_COUPLED)
-		coupling->coupled++;
-	if (state == IVSHM_PAIR_COUPLED && old != state)
-		WRITE_ONCE(pair->epoch, atomic64_inc_return(&coupling_epochs));
-	/* Who sees the state sees the epoch; pairs with frame_is_direct(). */
-	smp_store_release(&pair->state, state);
-	WRITE_ONCE(pair->reason, reason);
-	if (old != state)
-		WRITE_ONCE(pair->note, IVSHM_REASON_NONE);
-	if (old != state || reason_is_rule(reason))
-		ivshm_nl_pair_event(coupling, src, &coupling->member[dst], old,
-				    state, reason);
-}
-
-void ivshm_coupling_pair_set(struct ivshm_member *src, u32 dst,
-			     enum ivshm_pair_state state,
-			     enum ivshm_reason reason)
-{
-	pair_set(src, dst, state, reason);
-	coupling_follow(src->coupling, reason);
-}
-
-bool ivshm_coupling_bound(const struct ivshm_member *member,
-			  const struct ivshm_port *port)
-{
-	lockdep_assert_held(&member->coupling->lock);
-
-	return rcu_access_pointer(member->port) == port;
-}
-
-/* Both directions between two members. */
-static void pair_set_both(struct ivshm_member *a, struct ivshm_member *b,
-			  enum ivshm_pair_state state, enum ivshm_reason reason)
-{
-	pair_set(a, b->index, state, reason);
-	pair_set(b, a->index, state, reason);
-}
-
-/* What was known of the pair does not hold for a new port. */
-static void pair_forget(struct ivshm_pair *pair)
-{
-	WRITE_ONCE(pair->gen, 0);
-	WRITE_ONCE(pair->checked, 0);
-	WRITE_ONCE(pair->retry, jiffies);
-	WRITE_ONCE(pair->window_frames, 0);
-	WRITE_ONCE(pair->note, IVSHM_REASON_NONE);
 }
 
 /*
@@ -192,7 +77,7 @@ static int coupling_init_member(struct ivshm_coupling *coupling, u32 index)
 		pair->state = IVSHM_PAIR_UPLINK;
 		pair->reason = IVSHM_REASON_NOT_RUNNING;
 		pair->stats = member->stats + i;
-		pair_forget(pair);
+		ivshm_coupling_pair_forget(pair);
 	}
 	return 0;
 }
@@ -209,24 +94,19 @@ static void coupling_bind(struct ivshm_member *member, struct ivshm_port *port)
 
 	lockdep_assert_held(&ivshm_mutex);
 
+	ivshm_coupling_look_name(member);
 	spin_lock(&coupling->lock);
-	rcu_assign_pointer(member->port, port);
-	WRITE_ONCE(coupling->running, coupling->running + 1);
 	for (i = 0; i < coupling->nr; i++) {
 		peer = &coupling->member[i];
 		if (peer == member || !member_port(peer))
 			continue;
-		pair_forget(&member->pair[i]);
-		pair_forget(&peer->pair[member->index]);
-		if (coupling->type == IVSHM_COUPLING_STATIC) {
-			pair_set_both(member, peer, IVSHM_PAIR_COUPLED,
-				      IVSHM_REASON_STATIC);
-			continue;
-		}
-		pair_set_both(member, peer, IVSHM_PAIR_UPLINK,
-			      IVSHM_REASON_NO_TRAFFIC);
+		ivshm_coupling_pair_begin(member, peer);
+		ivshm_coupling_pair_begin(peer, member);
 	}
-	coupling_follow(coupling, coupling->type == IVSHM_COUPLING_STATIC ?
+	/* Who finds it finds what is denied to it; pairs with ivshm_pair_denied(). */
+	rcu_assign_pointer(member->port, port);
+	WRITE_ONCE(coupling->running, coupling->running + 1);
+	ivshm_coupling_follow(coupling, coupling->type == IVSHM_COUPLING_STATIC ?
 			IVSHM_REASON_STATIC : IVSHM_REASON_NO_TRAFFIC);
 	spin_unlock(&coupling->lock);
 	WRITE_ONCE(port->look_ip, coupling->match == IVSHM_MATCH_IP);
@@ -253,9 +133,9 @@ static void coupling_unbind(struct ivshm_member *member,
 	for (i = 0; i < coupling->nr; i++) {
 		peer = &coupling->member[i];
 		if (peer != member && member_port(peer))
-			pair_set_both(member, peer, IVSHM_PAIR_UPLINK, reason);
+			ivshm_coupling_pair_end(member, peer, reason);
 	}
-	coupling_follow(coupling, reason);
+	ivshm_coupling_follow(coupling, reason);
 	spin_unlock(&coupling->lock);
 	ivshm_port_kick(port);
 }
@@ -273,6 +153,30 @@ static void coupling_kick(struct ivshm_coupling *coupling)
 		if (port)
 			ivshm_port_kick(port);
 	}
+}
+
+void ivshm_coupling_look_denials(struct ivshm_coupling *coupling)
+{
+	struct ivshm_member *src, *dst;
+	u32 i, j;
+
+	lockdep_assert_held(&ivshm_mutex);
+
+	for (i = 0; i < coupling->nr; i++) {
+		src = &coupling->member[i];
+		/* Not for all of them: each may be an event. */
+		spin_lock(&coupling->lock);
+		for (j = 0; j < coupling->nr && member_port(src); j++) {
+			dst = &coupling->member[j];
+			if (i != j && member_port(dst) &&
+			    src->pair[j].deny != ivshm_coupling_denies(src, dst))
+				ivshm_coupling_pair_begin(src, dst);
+		}
+		spin_unlock(&coupling->lock);
+	}
+	spin_lock(&coupling->lock);
+	ivshm_coupling_follow(coupling, IVSHM_REASON_CONFIG);
+	spin_unlock(&coupling->lock);
 }
 
 static bool member_is_implicit(const struct ivshm_member *member)
@@ -397,6 +301,7 @@ static void coupling_free(struct ivshm_coupling *coupling)
 		free_percpu(coupling->member[i].stats);
 		kvfree(coupling->member[i].pair);
 	}
+	kfree(coupling->denial);
 	kfree(coupling->rule);
 	kfree(coupling);
 }
@@ -425,6 +330,7 @@ coupling_alloc(struct net *net, const struct ivshm_coupling_config *cfg)
 	for (i = 0; i < nr; i++) {
 		coupling->member[i].coupling = coupling;
 		coupling->member[i].index = i;
+		ivshm_bucket_init(&coupling->member[i].bucket);
 	}
 	if (rules) {
 		coupling->rule = kcalloc(rules, sizeof(*coupling->rule), GFP_KERNEL_ACCOUNT);
@@ -449,21 +355,10 @@ coupling_alloc(struct net *net, const struct ivshm_coupling_config *cfg)
 	coupling->type = cfg->type;
 	coupling->state = IVSHM_COUPLING_GONE;
 	coupling->threshold = IVSHM_THRESHOLD_DEFAULT;
-	if (cfg->given & BIT(IVSHM_A_COUPLING_THRESHOLD))
-		coupling->threshold = cfg->threshold;
 	coupling->idle = IVSHM_IDLE_DEFAULT;
-	if (cfg->given & BIT(IVSHM_A_COUPLING_IDLE))
-		coupling->idle = cfg->idle;
 	coupling->park_us = IVSHM_PARK_US_DEFAULT;
-	if (cfg->given & BIT(IVSHM_A_COUPLING_PARK_US))
-		coupling->park_us = cfg->park_us;
-	if (cfg->given & BIT(IVSHM_A_COUPLING_BYPASS))
-		coupling->bypass = cfg->bypass;
-	if (cfg->given & BIT(IVSHM_A_COUPLING_STRICT))
-		coupling->strict = cfg->strict;
 	coupling->match = IVSHM_MATCH_MAC;
-	if (cfg->given & BIT(IVSHM_A_COUPLING_MATCH))
-		coupling->match = cfg->match;
+	ivshm_coupling_set_options(coupling, cfg);
 	if (cfg->given & BIT(IVSHM_A_COUPLING_DISABLED))
 		coupling->disabled = cfg->disabled;
 	return coupling;
@@ -490,11 +385,16 @@ int ivshm_coupling_new(struct net *net, const struct ivshm_coupling_config *cfg,
 		NL_SET_ERR_MSG(extack, "not enough memory for the coupling");
 		return -ENOMEM;
 	}
+	err = ivshm_coupling_set_denials(coupling, cfg, extack);
+	if (err) {
+		coupling_free(coupling);
+		return err;
+	}
 	coupling->id = ++coupling_last_id;
 	list_add_tail(&coupling->list, &ivshm_couplings);
 	ivshm_coupling_names_add(coupling);
 	spin_lock(&coupling->lock);
-	coupling_follow(coupling, IVSHM_REASON_CONFIG);
+	ivshm_coupling_follow(coupling, IVSHM_REASON_CONFIG);
 	spin_unlock(&coupling->lock);
 
 	ivshm_coupling_look(net, NULL);
@@ -515,7 +415,7 @@ static void coupling_enable(struct ivshm_coupling *coupling, bool enable)
 	WRITE_ONCE(coupling->live, false);
 	spin_lock(&coupling->lock);
 	coupling->disabled = !enable;
-	coupling_follow(coupling, IVSHM_REASON_CONFIG);
+	ivshm_coupling_follow(coupling, IVSHM_REASON_CONFIG);
 	spin_unlock(&coupling->lock);
 	for (i = 0; i < coupling->nr && !enable; i++) {
 		member = &coupling->member[i];
@@ -540,12 +440,14 @@ int ivshm_coupling_set(struct ivshm_coupling *coupling, struct ivshm_coupling_co
 	err = ivshm_coupling_check_options(cfg, extack);
 	if (err)
 		return err;
-	if (cfg->given & BIT(IVSHM_A_COUPLING_THRESHOLD))
-		WRITE_ONCE(coupling->threshold, cfg->threshold);
-	if (cfg->given & BIT(IVSHM_A_COUPLING_IDLE))
-		WRITE_ONCE(coupling->idle, cfg->idle);
-	if (cfg->given & BIT(IVSHM_A_COUPLING_PARK_US))
-		WRITE_ONCE(coupling->park_us, cfg->park_us);
+	err = ivshm_coupling_set_denials(coupling, cfg, extack);
+	if (err)
+		return err;
+	ivshm_coupling_set_options(coupling, cfg);
+	if (cfg->nr_allow || cfg->nr_deny)
+		ivshm_coupling_look_denials(coupling);
+	/* Frames that wait may do so no longer, or have tokens now. */
+	coupling_kick(coupling);
 	if (cfg->given & BIT(IVSHM_A_COUPLING_DISABLED))
 		coupling_enable(coupling, !cfg->disabled);
 	return 0;
@@ -563,7 +465,7 @@ static void coupling_unlink(struct ivshm_coupling *coupling)
 		if (member_port(&coupling->member[i]))
 			coupling_unbind(&coupling->member[i], IVSHM_REASON_CONFIG);
 	spin_lock(&coupling->lock);
-	coupling_set_state(coupling, IVSHM_COUPLING_GONE, IVSHM_REASON_CONFIG);
+	ivshm_coupling_set_state(coupling, IVSHM_COUPLING_GONE, IVSHM_REASON_CONFIG);
 	spin_unlock(&coupling->lock);
 	list_del(&coupling->list);
 	ivshm_coupling_names_del(coupling);
@@ -604,34 +506,6 @@ static void __net_exit coupling_net_exit(struct net *net)
 static struct pernet_operations coupling_net_ops = {
 	.exit = coupling_net_exit,
 };
-
-/*
- * What pairs show
- */
-
-enum ivshm_reason ivshm_pair_shown_reason(const struct ivshm_pair *pair)
-{
-	enum ivshm_reason note = READ_ONCE(pair->note);
-
-	/* A frame that had to take the uplink is told for a while. */
-	if (note && time_before(jiffies, READ_ONCE(pair->noted) + 10 * HZ))
-		return note;
-	return READ_ONCE(pair->reason);
-}
-
-void ivshm_pair_read_stats(const struct ivshm_pair *pair,
-			   struct ivshm_pair_stats *sum)
-{
-	const struct ivshm_pair_stats *stats;
-	int cpu;
-
-	memset(sum, 0, sizeof(*sum));
-	for_each_possible_cpu(cpu) {
-		stats = per_cpu_ptr(pair->stats, cpu);
-		sum->frames += READ_ONCE(stats->frames);
-		sum->bytes += READ_ONCE(stats->bytes);
-	}
-}
 
 int ivshm_coupling_init(void)
 {

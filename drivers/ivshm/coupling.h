@@ -12,6 +12,7 @@
 #include <linux/ivshm_netlink.h>
 
 #include "port.h"
+#include "rate.h"
 
 struct ivshm_coupling;
 struct net;
@@ -36,6 +37,7 @@ struct ivshm_pair_stats {
  * @epoch:	another one each time the pair is coupled, and of all pairs that
  *		ever were; before @state
  * @want:	somebody waits for a verdict; written without a lock
+ * @deny:	by the coupling's list; frames never go direct.  Like @state
  * @note:	enum ivshm_reason why single frames took the uplink although
  *		the pair is coupled; written without a lock
  * @noted:	jiffies of the last such frame
@@ -57,6 +59,7 @@ struct ivshm_pair {
 	u8 verdict;
 	u8 note;
 	bool want;
+	bool deny;
 	u64 epoch;
 	u64 gen;
 	u64 checked;
@@ -81,6 +84,10 @@ struct ivshm_pair {
  * @pair:	pairs from this member to each other member, by its index; NULL
  *		for a place that never was taken, as @stats
  * @stats:	counters of @pair, by the same index
+ * @bucket:	of what it sends direct; used while the coupling is limited.  It is the
+ *		place's: who stops and starts again finds what was left there
+ * @denies_src:	bit I: the coupling's denial I is for what @name sends, and
+ * @denies_dst:	for what is sent to it; under ivshm_mutex
  */
 struct ivshm_member {
 	struct ivshm_coupling *coupling;
@@ -90,6 +97,15 @@ struct ivshm_member {
 	struct ivshm_port __rcu *port;
 	struct ivshm_pair *pair;
 	struct ivshm_pair_stats __percpu *stats;
+	struct ivshm_bucket bucket;
+	u64 denies_src;
+	u64 denies_dst;
+};
+
+/* A direction that is denied: names of members, or patterns for them. */
+struct ivshm_denial {
+	char src[IFNAMSIZ];
+	char dst[IFNAMSIZ];
 };
 
 /* What a rule looks at. */
@@ -130,6 +146,8 @@ struct ivshm_rule {
  * @match:	what says which member a frame is for
  * @strict:	members send from addresses configured for them, or not at all
  * @disabled:	has no members until it is enabled again; under ivshm_mutex
+ * @limited:	there are rates.  Written as @threshold, like
+ * @drops:	what cannot be delivered at once is dropped
  * @live:	decides frames; not while its members are being bound or let
  *		go, so that for all of them it begins and ends at once
  * @lock:	protects the states and counts below and the states of the
@@ -141,6 +159,10 @@ struct ivshm_rule {
  * @nr_named:	of those the first ones, which are for interfaces by name
  * @rule:	rules, any of which is enough
  * @nr_rules:	their number
+ * @rate_bytes:	bytes a second that a member may send direct, 0 for any number
+ * @rate_frames: frames, likewise; both under ivshm_mutex, as the next two
+ * @denial:	who is denied to whom
+ * @nr_denials:	their number
  * @rcu:	to free it by
  * @member:	the members
  *
@@ -161,6 +183,8 @@ struct ivshm_coupling {
 	bool bypass;
 	bool strict;
 	bool disabled;
+	bool limited;
+	bool drops;
 	bool live;
 	spinlock_t lock;	/* states of the coupling and its pairs */
 	enum ivshm_coupling_state state;
@@ -170,6 +194,10 @@ struct ivshm_coupling {
 	u32 nr_named;
 	struct ivshm_rule *rule;
 	u32 nr_rules;
+	u64 rate_bytes;
+	u32 rate_frames;
+	struct ivshm_denial *denial;
+	u32 nr_denials;
 	struct rcu_head rcu;
 	struct ivshm_member member[];
 };
@@ -179,6 +207,12 @@ struct ivshm_coupling_place {
 	char name[IFNAMSIZ];
 	bool is_rule;
 	struct ivshm_rule rule;
+	const struct nlattr *attr;
+};
+
+/* A denial that an administrator asks for, or for the end of. */
+struct ivshm_coupling_denial {
+	struct ivshm_denial names;
 	const struct nlattr *attr;
 };
 
@@ -193,6 +227,13 @@ struct ivshm_coupling_place {
  * @strict:	see struct ivshm_coupling
  * @match:	only for dynamic couplings
  * @disabled:	see struct ivshm_coupling
+ * @full:	enum ivshm_full
+ * @rate_bytes:	bytes a second
+ * @rate_frames: frames a second
+ * @deny:	to be denied, and
+ * @nr_deny:	how many; likewise
+ * @allow:	to be denied no longer, before that, when it is changed
+ * @nr_allow:	how many
  * @given:	BIT(IVSHM_A_COUPLING_x) of the options that are set here; the
  *		others get their defaults
  * @nr:		members
@@ -210,6 +251,13 @@ struct ivshm_coupling_config {
 	u8 strict;
 	u8 disabled;
 	u32 match;
+	u32 full;
+	u64 rate_bytes;
+	u32 rate_frames;
+	struct ivshm_coupling_denial *deny;
+	u32 nr_deny;
+	struct ivshm_coupling_denial *allow;
+	u32 nr_allow;
 	u32 given;
 	u32 nr;
 	struct ivshm_coupling_place *member;
@@ -232,14 +280,20 @@ extern struct list_head ivshm_couplings;
  */
 int ivshm_coupling_new(struct net *net, const struct ivshm_coupling_config *cfg,
 		       struct netlink_ext_ack *extack);
-/* Whether that is possible; the same but for -ENOMEM. coupling_config.c */
+/* Whether that is possible; the same but for -ENOMEM and denials. coupling_config.c */
 int ivshm_coupling_check(const struct net *net,
 			 const struct ivshm_coupling_config *cfg,
 			 struct netlink_ext_ack *extack);
 /* Likewise: is what @cfg asks of ivshm_coupling_set() in range? coupling_config.c */
 int ivshm_coupling_check_options(const struct ivshm_coupling_config *cfg,
 				 struct netlink_ext_ack *extack);
-/* Change the options that are given, and whether it is disabled. 0 or -EINVAL. */
+/*
+ * What is given, and was checked, becomes what the coupling has; but for disabled, and
+ * for denials.  coupling_config.c
+ */
+void ivshm_coupling_set_options(struct ivshm_coupling *coupling,
+				const struct ivshm_coupling_config *cfg);
+/* Change what is given.  0, -EINVAL, -ENOENT, -E2BIG or -ENOMEM, and nothing has changed. */
 int ivshm_coupling_set(struct ivshm_coupling *coupling, struct ivshm_coupling_config *cfg,
 		       struct netlink_ext_ack *extack);
 /* coupling_names.c */
@@ -250,6 +304,20 @@ struct ivshm_member *ivshm_coupling_place(const struct net *net,
 /* Let it and its places be found by name, or not any more. */
 void ivshm_coupling_names_add(struct ivshm_coupling *coupling);
 void ivshm_coupling_names_del(struct ivshm_coupling *coupling);
+
+/*
+ * Other denials, as @cfg says; for its pairs, see ivshm_coupling_look_denials().
+ * 0, or why not and nothing has changed. coupling_deny.c
+ */
+int ivshm_coupling_set_denials(struct ivshm_coupling *coupling,
+			       const struct ivshm_coupling_config *cfg,
+			       struct netlink_ext_ack *extack);
+/* A member has its name: which denials are for that? coupling_deny.c */
+void ivshm_coupling_look_name(struct ivshm_member *member);
+/* Whether the direction between two members is denied. coupling_deny.c */
+bool ivshm_coupling_denies(const struct ivshm_member *src, const struct ivshm_member *dst);
+/* Denials have changed: pairs follow, and workers are to be kicked. coupling.c */
+void ivshm_coupling_look_denials(struct ivshm_coupling *coupling);
 
 /* Whether @port fits a rule of @coupling. coupling_rules.c */
 bool ivshm_coupling_fits(const struct ivshm_coupling *coupling, const struct ivshm_port *port);
@@ -290,11 +358,35 @@ void ivshm_coupling_pair_set(struct ivshm_member *src, u32 dst,
 bool ivshm_coupling_bound(const struct ivshm_member *member,
 			  const struct ivshm_port *port);
 
-/* Why the pair is in its state, as it is shown. */
+/*
+ * For coupling.c, with the coupling's lock held; the coupling's own state is to follow
+ * after the first two.
+ */
+/* Both ends run: the direction is denied, or joined, or on the uplink at first. */
+void ivshm_coupling_pair_begin(struct ivshm_member *src, struct ivshm_member *dst);
+/* One does no longer, for @reason: both directions. */
+void ivshm_coupling_pair_end(struct ivshm_member *a, struct ivshm_member *b,
+			     enum ivshm_reason reason);
+/* The coupling's state follows from its counts. */
+void ivshm_coupling_follow(struct ivshm_coupling *coupling, enum ivshm_reason reason);
+void ivshm_coupling_set_state(struct ivshm_coupling *coupling, enum ivshm_coupling_state state,
+			      enum ivshm_reason reason);
+/* What was known of the pair does not hold for a new port. No lock. */
+void ivshm_coupling_pair_forget(struct ivshm_pair *pair);
+
+/* Why the pair is in its state, as it is shown. coupling_pair.c, as all of these */
 enum ivshm_reason ivshm_pair_shown_reason(const struct ivshm_pair *pair);
 /* Frames and bytes that went direct. */
 void ivshm_pair_read_stats(const struct ivshm_pair *pair,
 			   struct ivshm_pair_stats *sum);
+
+/* By the coupling's list; after the receiver's port was looked up. Under RCU. */
+static inline bool ivshm_pair_denied(const struct ivshm_pair *pair)
+{
+	/* Pairs with the publication of a port in coupling_bind(). */
+	smp_rmb();
+	return READ_ONCE(pair->deny);
+}
 
 /*
  * The id of the static coupling that @port is in, or 0.  Its members exchange

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Couplings: is what an administrator asks for possible? */
 #include <linux/ctype.h>
+#include <linux/ktime.h>
 #include <linux/netdevice.h>
 #include <linux/netlink.h>
 
@@ -97,7 +98,64 @@ int ivshm_coupling_check_options(const struct ivshm_coupling_config *cfg,
 				    "disabled must be 0 or 1");
 		return -EINVAL;
 	}
+	if (cfg->given & BIT(IVSHM_A_COUPLING_FULL) && cfg->full > IVSHM_FULL_DROP) {
+		NL_SET_ERR_MSG_ATTR(extack, config_attr(cfg, IVSHM_A_COUPLING_FULL),
+				    "full must be park or drop");
+		return -EINVAL;
+	}
+	if (cfg->given & BIT(IVSHM_A_COUPLING_RATE_BYTES) &&
+	    cfg->rate_bytes > IVSHM_RATE_BYTES_MAX) {
+		NL_SET_ERR_MSG_ATTR(extack, config_attr(cfg, IVSHM_A_COUPLING_RATE_BYTES),
+				    "rate_bytes must be at most 100000000000 bytes a second");
+		return -EINVAL;
+	}
+	if (cfg->given & BIT(IVSHM_A_COUPLING_RATE_FRAMES) &&
+	    cfg->rate_frames > IVSHM_RATE_FRAMES_MAX) {
+		NL_SET_ERR_MSG_ATTR(extack, config_attr(cfg, IVSHM_A_COUPLING_RATE_FRAMES),
+				    "rate_frames must be at most 1000000000 frames a second");
+		return -EINVAL;
+	}
 	return 0;
+}
+
+/* Buckets are full from then on. */
+static void config_set_rates(struct ivshm_coupling *coupling,
+			     const struct ivshm_coupling_config *cfg)
+{
+	u64 now = ktime_get_ns();
+	u32 i;
+
+	if (cfg->given & BIT(IVSHM_A_COUPLING_RATE_BYTES))
+		coupling->rate_bytes = cfg->rate_bytes;
+	if (cfg->given & BIT(IVSHM_A_COUPLING_RATE_FRAMES))
+		coupling->rate_frames = cfg->rate_frames;
+	for (i = 0; i < coupling->nr; i++)
+		ivshm_bucket_set(&coupling->member[i].bucket, coupling->rate_bytes,
+				 coupling->rate_frames, now);
+	WRITE_ONCE(coupling->limited, coupling->rate_bytes || coupling->rate_frames);
+}
+
+void ivshm_coupling_set_options(struct ivshm_coupling *coupling,
+				const struct ivshm_coupling_config *cfg)
+{
+	if (cfg->given & BIT(IVSHM_A_COUPLING_THRESHOLD))
+		WRITE_ONCE(coupling->threshold, cfg->threshold);
+	if (cfg->given & BIT(IVSHM_A_COUPLING_IDLE))
+		WRITE_ONCE(coupling->idle, cfg->idle);
+	if (cfg->given & BIT(IVSHM_A_COUPLING_PARK_US))
+		WRITE_ONCE(coupling->park_us, cfg->park_us);
+	if (cfg->given & BIT(IVSHM_A_COUPLING_FULL))
+		WRITE_ONCE(coupling->drops, cfg->full == IVSHM_FULL_DROP);
+	if (cfg->given & (BIT(IVSHM_A_COUPLING_RATE_BYTES) |
+			  BIT(IVSHM_A_COUPLING_RATE_FRAMES)))
+		config_set_rates(coupling, cfg);
+	/* What follows is given when it is made, only. */
+	if (cfg->given & BIT(IVSHM_A_COUPLING_BYPASS))
+		coupling->bypass = cfg->bypass;
+	if (cfg->given & BIT(IVSHM_A_COUPLING_STRICT))
+		coupling->strict = cfg->strict;
+	if (cfg->given & BIT(IVSHM_A_COUPLING_MATCH))
+		coupling->match = cfg->match;
 }
 
 static int config_check_rule(const struct ivshm_coupling_config *cfg,

@@ -86,7 +86,7 @@ static void decide_member(struct ivshm_member *member, u32 index,
 {
 	d->pair = &member->pair[index];
 	d->index = index;
-	d->path = IVSHM_PATH_DIRECT;
+	d->path = unlikely(ivshm_pair_denied(d->pair)) ? IVSHM_PATH_DENY : IVSHM_PATH_DIRECT;
 }
 
 static void decide_crossover(struct ivshm_member *member,
@@ -219,7 +219,7 @@ static enum ivshm_pair_state frame_set_state(const struct detector_frame *f,
 	enum ivshm_pair_state state;
 
 	spin_lock(&coupling->lock);
-	if (f->pair->state == from &&
+	if (f->pair->state == from && !f->pair->deny &&
 	    ivshm_coupling_bound(f->member, f->src) &&
 	    ivshm_coupling_bound(&coupling->member[f->index], f->dst))
 		ivshm_coupling_pair_set(f->member, f->index, to, reason);
@@ -235,6 +235,8 @@ static enum ivshm_path decide_slow(const struct detector_frame *f)
 	struct ivshm_pair *pair = f->pair;
 	enum ivshm_reason reason;
 
+	if (unlikely(READ_ONCE(pair->deny)))
+		return IVSHM_PATH_UPLINK;
 	if (state == IVSHM_PAIR_UPLINK && !window_reached(f))
 		return IVSHM_PATH_UPLINK;
 
@@ -355,7 +357,9 @@ void ivshm_detector_decide(struct ivshm_port *src, const u8 *hdr, u32 hdr_len,
 	d->pair = NULL;
 	d->lladdr = NULL;
 	d->by_ip = false;
+	d->drops = false;
 	d->park_us = 0;
+	d->bucket = NULL;
 
 	f.member = rcu_dereference(src->member);
 	if (!frame_source(&f, eth->h_source)) {
@@ -365,6 +369,9 @@ void ivshm_detector_decide(struct ivshm_port *src, const u8 *hdr, u32 hdr_len,
 	if (!f.member)
 		return;
 	d->park_us = READ_ONCE(f.member->coupling->park_us);
+	d->drops = READ_ONCE(f.member->coupling->drops);
+	if (unlikely(READ_ONCE(f.member->coupling->limited)))
+		d->bucket = &f.member->bucket;
 	d->by_ip = f.member->coupling->match == IVSHM_MATCH_IP;
 	if (unlikely(d->by_ip) && f.member->coupling->strict &&
 	    !ivshm_detector_ip_source(src, hdr, hdr_len)) {
@@ -385,6 +392,10 @@ u32 ivshm_detector_direct(struct ivshm_port *src, const u8 *hdr, struct ivshm_de
 	f.member = rcu_dereference(src->member);
 	if (!frame_source(&f, eth->h_source) || !f.member)
 		return 0;
+	/* Each frame is to be counted before it goes. */
+	if (unlikely(READ_ONCE(f.member->coupling->limited)))
+		return 0;
+	d->drops = READ_ONCE(f.member->coupling->drops);
 	if (f.member->coupling->type == IVSHM_COUPLING_STATIC) {
 		decide_static(src, f.member, hdr, d);
 		return d->path == IVSHM_PATH_DIRECT ? U32_MAX : 0;

@@ -32,6 +32,7 @@
 #include <linux/ivshm_netlink.h>
 
 struct ivshm_addr;
+struct ivshm_bucket;
 struct ivshm_member;
 struct ivshm_pair;
 struct ivshm_port;
@@ -44,6 +45,7 @@ enum ivshm_path {
 	IVSHM_PATH_FLOOD,	/* static coupling: to all running members but the sender */
 	IVSHM_PATH_DROP,	/* static coupling: nobody to give it to */
 	IVSHM_PATH_REFUSE,	/* strict coupling: not from an address of the port */
+	IVSHM_PATH_DENY,	/* static coupling: denied to the receiver */
 };
 
 /**
@@ -58,6 +60,8 @@ enum ivshm_path {
  * @by_ip:	what comes after it with the same addresses in its Ethernet header
  *		may be for somebody else
  * @park_us:	how long the frame may wait for a full receiver, microseconds
+ * @drops:	not at all
+ * @bucket:	to be asked before it goes direct, or to all; NULL for no limit
  */
 struct ivshm_decision {
 	enum ivshm_path path;
@@ -66,7 +70,9 @@ struct ivshm_decision {
 	u32 index;
 	const u8 *lladdr;
 	bool by_ip;
+	bool drops;
 	u32 park_us;
+	struct ivshm_bucket *bucket;
 };
 
 /**

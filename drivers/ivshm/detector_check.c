@@ -55,6 +55,8 @@ static void check_pair(const struct ivshm_bridge_rules *rules,
 	/* A yes waits for a frame that makes use of it. */
 	if (!reason && pair->state == IVSHM_PAIR_UPLINK)
 		reason = IVSHM_REASON_NO_TRAFFIC;
+	if (pair->deny)
+		reason = IVSHM_REASON_DENIED;
 	if (reason && rcu_access_pointer(src->port) &&
 	    rcu_access_pointer(dst->port))
 		ivshm_coupling_pair_set(src, dst->index, IVSHM_PAIR_UPLINK,

@@ -18,14 +18,16 @@
  * - A port (port.c) comes with the first NET_SET_BACKEND that names its
  *   netdev and goes when neither the netdev nor a queue pair holds it.
  * - A coupling (coupling.c) is made and deleted by netlink; its members take
- *   ports as they begin to run, by name or by rule (coupling_rules.c).
+ *   ports as they begin to run, by name or by rule (coupling_rules.c).  What it lets
+ *   them send is in their buckets (rate.c) and in its denials (coupling_deny.c), of
+ *   which pairs (coupling_pair.c) know what they need.
  * - An address (addr.c) is learned from what a port sends, or configured
  *   (addr_config.c).
  * - The worker (worker.c) takes frames from the transmit ring (tx.c), asks the
  *   detector (tx_direct.c, detector.c), chooses a queue of the receiver
  *   (queue.c) and delivers (deliver.c, or tx_fast.c for plain runs) or uses the
  *   tap (tx_rest.c, uplink.c, uplink_send.c).  Frames that must wait are parked
- *   (park.c), or left with the receiver in kernel buffers (bounce.c).
+ *   (tx_wait.c, park.c), or left with the receiver in kernel buffers (bounce.c).
  * - Regions (region.h) and their message queues (msgq.h) have nothing to do with any
  *   of this.
  *
@@ -39,6 +41,7 @@
  *   ivshm_qp.rx_lock      the receive ring
  *   ivshm_qp.wait_lock    waiters for buffers; taken in eventfd wake-ups
  *   ivshm_iotlb.lock      misses of a device IOTLB
+ *   ivshm_bucket.lock     what a member may still send; inside and around nothing
  */
 #ifndef _IVSHM_H
 #define _IVSHM_H

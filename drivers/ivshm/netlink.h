@@ -89,6 +89,18 @@ void *ivshm_nl_dump_put(struct sk_buff *skb, struct netlink_callback *cb,
 			enum ivshm_cmd cmd);
 int ivshm_nl_dump_end(struct sk_buff *skb, void *hdr, int err);
 
+/* Below the 64 KiB that a nest can have, with room for the rest. */
+#define IVSHM_NL_NEST_MAX	(60 * 1024)
+
+/*
+ * One message: everything but the pairs if *@pos is 0, and pairs from *@pos
+ * on.  Returns 0 when the coupling is complete, 1 if pairs remain for another
+ * message, -EMSGSIZE with nothing written. nl_coupling_put.c
+ */
+int ivshm_nl_coupling_fill(struct sk_buff *skb, const struct ivshm_coupling *coupling, u32 *pos);
+/* Bytes for all that is said of @coupling, at least. */
+size_t ivshm_nl_coupling_size(const struct ivshm_coupling *coupling);
+
 extern const struct nla_policy ivshm_nl_port_get_policy[];
 extern const struct nla_policy ivshm_nl_coupling_new_policy[];
 extern const struct nla_policy ivshm_nl_coupling_name_policy[];

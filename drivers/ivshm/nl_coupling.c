@@ -10,9 +10,6 @@
 #include "ivshm.h"
 #include "netlink.h"
 
-/* Below the 64 KiB that a nest can have, with room for the rest. */
-#define REPLY_MAX	(60 * 1024)
-
 static const struct nla_policy member_policy[IVSHM_A_MEMBER_UPPER + 1] = {
 	[IVSHM_A_MEMBER_NAME] = { .type = NLA_NUL_STRING, .len = IFNAMSIZ - 1 },
 };
@@ -33,8 +30,17 @@ static const struct nla_policy rules_policy[IVSHM_A_COUPLING_MEMBER + 1] = {
 	[IVSHM_A_COUPLING_MEMBER] = NLA_POLICY_NESTED(rule_policy),
 };
 
+static const struct nla_policy denial_policy[IVSHM_A_PAIR_DST + 1] = {
+	[IVSHM_A_PAIR_SRC] = { .type = NLA_NUL_STRING, .len = IFNAMSIZ - 1 },
+	[IVSHM_A_PAIR_DST] = { .type = NLA_NUL_STRING, .len = IFNAMSIZ - 1 },
+};
+
+static const struct nla_policy denials_policy[IVSHM_A_COUPLING_PAIR + 1] = {
+	[IVSHM_A_COUPLING_PAIR] = NLA_POLICY_NESTED(denial_policy),
+};
+
 /* Ranges are for coupling_config.c, which says what they are. */
-static const struct nla_policy new_policy[IVSHM_A_COUPLING_DISABLED + 1] = {
+static const struct nla_policy new_policy[IVSHM_A_COUPLING_DENY + 1] = {
 	[IVSHM_A_COUPLING_NAME] = { .type = NLA_NUL_STRING,
 				    .len = IVSHM_NAME_MAX - 1 },
 	[IVSHM_A_COUPLING_TYPE] = { .type = NLA_U32 },
@@ -47,6 +53,10 @@ static const struct nla_policy new_policy[IVSHM_A_COUPLING_DISABLED + 1] = {
 	[IVSHM_A_COUPLING_MATCH] = { .type = NLA_U32 },
 	[IVSHM_A_COUPLING_RULES] = NLA_POLICY_NESTED(rules_policy),
 	[IVSHM_A_COUPLING_DISABLED] = { .type = NLA_U8 },
+	[IVSHM_A_COUPLING_FULL] = { .type = NLA_U32 },
+	[IVSHM_A_COUPLING_RATE_BYTES] = { .type = NLA_U64 },
+	[IVSHM_A_COUPLING_RATE_FRAMES] = { .type = NLA_U32 },
+	[IVSHM_A_COUPLING_DENY] = NLA_POLICY_NESTED(denials_policy),
 };
 
 static const struct nla_policy name_policy[IVSHM_A_COUPLING_NAME + 1] = {
@@ -54,13 +64,18 @@ static const struct nla_policy name_policy[IVSHM_A_COUPLING_NAME + 1] = {
 				    .len = IVSHM_NAME_MAX - 1 },
 };
 
-static const struct nla_policy set_policy[IVSHM_A_COUPLING_DISABLED + 1] = {
+static const struct nla_policy set_policy[IVSHM_A_COUPLING_ALLOW + 1] = {
 	[IVSHM_A_COUPLING_NAME] = { .type = NLA_NUL_STRING,
 				    .len = IVSHM_NAME_MAX - 1 },
 	[IVSHM_A_COUPLING_THRESHOLD] = { .type = NLA_U32 },
 	[IVSHM_A_COUPLING_IDLE] = { .type = NLA_U32 },
 	[IVSHM_A_COUPLING_PARK_US] = { .type = NLA_U32 },
 	[IVSHM_A_COUPLING_DISABLED] = { .type = NLA_U8 },
+	[IVSHM_A_COUPLING_FULL] = { .type = NLA_U32 },
+	[IVSHM_A_COUPLING_RATE_BYTES] = { .type = NLA_U64 },
+	[IVSHM_A_COUPLING_RATE_FRAMES] = { .type = NLA_U32 },
+	[IVSHM_A_COUPLING_DENY] = NLA_POLICY_NESTED(denials_policy),
+	[IVSHM_A_COUPLING_ALLOW] = NLA_POLICY_NESTED(denials_policy),
 };
 
 const struct nla_policy ivshm_nl_coupling_set_policy[IVSHM_A_COUPLING + 1] = {
@@ -74,240 +89,6 @@ const struct nla_policy ivshm_nl_coupling_new_policy[IVSHM_A_COUPLING + 1] = {
 const struct nla_policy ivshm_nl_coupling_name_policy[IVSHM_A_COUPLING + 1] = {
 	[IVSHM_A_COUPLING] = NLA_POLICY_NESTED(name_policy),
 };
-
-/*
- * What is sent
- */
-
-static int pair_put(struct sk_buff *skb, const struct ivshm_pair *pair,
-		    const char *src, const char *dst)
-{
-	struct ivshm_pair_stats stats;
-	struct nlattr *nest;
-
-	ivshm_pair_read_stats(pair, &stats);
-	nest = nla_nest_start(skb, IVSHM_A_COUPLING_PAIR);
-	if (!nest)
-		return -EMSGSIZE;
-	if (nla_put_string(skb, IVSHM_A_PAIR_SRC, src) ||
-	    nla_put_string(skb, IVSHM_A_PAIR_DST, dst) ||
-	    nla_put_u32(skb, IVSHM_A_PAIR_STATE, READ_ONCE(pair->state)) ||
-	    nla_put_u32(skb, IVSHM_A_PAIR_REASON,
-			ivshm_pair_shown_reason(pair)) ||
-	    nla_put_u64_64bit(skb, IVSHM_A_PAIR_FRAMES, stats.frames,
-			      IVSHM_A_PAIR_PAD) ||
-	    nla_put_u64_64bit(skb, IVSHM_A_PAIR_BYTES, stats.bytes,
-			      IVSHM_A_PAIR_PAD)) {
-		nla_nest_cancel(skb, nest);
-		return -EMSGSIZE;
-	}
-	nla_nest_end(skb, nest);
-	return 0;
-}
-
-/*
- * Pairs from number *@pos on, as many as fit; *@pos says where it stopped.
- * Returns 0 if that is the end, -EMSGSIZE if pairs remain.
- */
-static int pairs_put(struct sk_buff *skb, const struct ivshm_coupling *coupling,
-		     u32 *pos)
-{
-	const struct ivshm_member *member = coupling->member;
-	struct nlattr *nest;
-	int err = 0;
-	u32 src, dst;
-
-	nest = nla_nest_start(skb, IVSHM_A_COUPLING_PAIRS);
-	if (!nest)
-		return -EMSGSIZE;
-	for (; *pos < coupling->nr * coupling->nr; ++*pos) {
-		src = *pos / coupling->nr;
-		dst = *pos % coupling->nr;
-		if (src == dst || !*member[src].name || !*member[dst].name)
-			continue;
-		/* The length of a nest has 16 bits. */
-		if (skb_tail_pointer(skb) - (unsigned char *)nest > REPLY_MAX)
-			err = -EMSGSIZE;
-		else
-			err = pair_put(skb, &member[src].pair[dst],
-				       member[src].name, member[dst].name);
-		if (err)
-			break;
-	}
-	nla_nest_end(skb, nest);
-	return err;
-}
-
-static int rule_put(struct sk_buff *skb, const struct ivshm_rule *rule)
-{
-	switch (rule->kind) {
-	case IVSHM_RULE_GLOB:
-		return nla_put_string(skb, IVSHM_A_MEMBER_GLOB, rule->name);
-	case IVSHM_RULE_UPPER:
-		return nla_put_string(skb, IVSHM_A_MEMBER_UPPER, rule->name);
-	default:
-		if (rule->family == AF_PACKET)
-			return nla_put(skb, IVSHM_A_MEMBER_MAC, ETH_ALEN, rule->addr);
-		if (rule->family == AF_INET)
-			return nla_put(skb, IVSHM_A_MEMBER_IPV4, 4, rule->addr);
-		return nla_put(skb, IVSHM_A_MEMBER_IPV6, 16, rule->addr);
-	}
-}
-
-static int members_put(struct sk_buff *skb, const struct ivshm_coupling *coupling)
-{
-	const struct ivshm_member *member;
-	struct nlattr *nest, *place;
-	u32 i;
-
-	nest = nla_nest_start(skb, IVSHM_A_COUPLING_MEMBERS);
-	if (!nest)
-		return -EMSGSIZE;
-	for (i = 0; i < coupling->nr; i++) {
-		member = &coupling->member[i];
-		if (!*member->name)
-			continue;
-		place = nla_nest_start(skb, IVSHM_A_COUPLING_MEMBER);
-		if (!place || nla_put_string(skb, IVSHM_A_MEMBER_NAME, member->name) ||
-		    (i >= coupling->nr_named && nla_put_flag(skb, IVSHM_A_MEMBER_IMPLICIT)))
-			return -EMSGSIZE;
-		if (rcu_access_pointer(member->port) &&
-		    nla_put_flag(skb, IVSHM_A_MEMBER_PRESENT))
-			return -EMSGSIZE;
-		nla_nest_end(skb, place);
-	}
-	nla_nest_end(skb, nest);
-	return 0;
-}
-
-static int rules_put(struct sk_buff *skb, const struct ivshm_coupling *coupling)
-{
-	struct nlattr *nest, *place;
-	u32 i;
-
-	if (!coupling->nr_rules)
-		return 0;
-	nest = nla_nest_start(skb, IVSHM_A_COUPLING_RULES);
-	if (!nest)
-		return -EMSGSIZE;
-	for (i = 0; i < coupling->nr_rules; i++) {
-		place = nla_nest_start(skb, IVSHM_A_COUPLING_MEMBER);
-		if (!place || rule_put(skb, &coupling->rule[i]))
-			return -EMSGSIZE;
-		nla_nest_end(skb, place);
-	}
-	nla_nest_end(skb, nest);
-	return 0;
-}
-
-static int head_put(struct sk_buff *skb, const struct ivshm_coupling *coupling)
-{
-	if (nla_put_string(skb, IVSHM_A_COUPLING_NAME, coupling->name) ||
-	    nla_put_u32(skb, IVSHM_A_COUPLING_TYPE, coupling->type) ||
-	    nla_put_u32(skb, IVSHM_A_COUPLING_STATE, READ_ONCE(coupling->state)))
-		return -EMSGSIZE;
-	return 0;
-}
-
-static int options_put(struct sk_buff *skb, const struct ivshm_coupling *coupling)
-{
-	if (nla_put_u32(skb, IVSHM_A_COUPLING_PARK_US, coupling->park_us) ||
-	    nla_put_u8(skb, IVSHM_A_COUPLING_STRICT, coupling->strict) ||
-	    nla_put_u8(skb, IVSHM_A_COUPLING_DISABLED, coupling->disabled))
-		return -EMSGSIZE;
-	if (coupling->type != IVSHM_COUPLING_DYNAMIC)
-		return 0;
-	if (nla_put_u32(skb, IVSHM_A_COUPLING_MATCH, coupling->match) ||
-	    nla_put_u32(skb, IVSHM_A_COUPLING_THRESHOLD, coupling->threshold) ||
-	    nla_put_u32(skb, IVSHM_A_COUPLING_IDLE, coupling->idle) ||
-	    nla_put_u8(skb, IVSHM_A_COUPLING_BYPASS, coupling->bypass))
-		return -EMSGSIZE;
-	return 0;
-}
-
-/*
- * One message: everything but the pairs if *@pos is 0, and pairs from *@pos
- * on.  Returns 0 when the coupling is complete, 1 if pairs remain for another
- * message, -EMSGSIZE with nothing written.
- */
-static int coupling_fill(struct sk_buff *skb, const struct ivshm_coupling *coupling,
-			 u32 *pos)
-{
-	struct nlattr *nest;
-	u32 from = *pos;
-	int err;
-
-	nest = nla_nest_start(skb, IVSHM_A_COUPLING);
-	if (!nest)
-		return -EMSGSIZE;
-	err = head_put(skb, coupling);
-	if (!err && !from)
-		err = options_put(skb, coupling) ?: members_put(skb, coupling) ?:
-		      rules_put(skb, coupling);
-	if (err)
-		goto cancel;
-	err = pairs_put(skb, coupling, pos);
-	if (err && *pos == from)
-		goto cancel;
-	nla_nest_end(skb, nest);
-	return err ? 1 : 0;
-
-cancel:
-	nla_nest_cancel(skb, nest);
-	return err;
-}
-
-/*
- * Events
- */
-
-void ivshm_nl_coupling_event(const struct ivshm_coupling *coupling,
-			     enum ivshm_coupling_state old_state,
-			     enum ivshm_coupling_state new_state,
-			     enum ivshm_reason reason)
-{
-	struct nlattr *nest;
-	struct sk_buff *skb;
-	void *hdr;
-
-	skb = ivshm_nl_event_new(coupling->net, IVSHM_CMD_COUPLING_NTF,
-				 old_state, new_state, reason, &hdr);
-	if (!skb)
-		return;
-	nest = nla_nest_start(skb, IVSHM_A_COUPLING);
-	if (!nest || head_put(skb, coupling)) {
-		nlmsg_free(skb);
-		return;
-	}
-	nla_nest_end(skb, nest);
-	ivshm_nl_event_send(coupling->net, skb, hdr);
-}
-
-void ivshm_nl_pair_event(const struct ivshm_coupling *coupling,
-			 const struct ivshm_member *src,
-			 const struct ivshm_member *dst,
-			 enum ivshm_pair_state old_state,
-			 enum ivshm_pair_state new_state,
-			 enum ivshm_reason reason)
-{
-	struct nlattr *nest;
-	struct sk_buff *skb;
-	void *hdr;
-
-	skb = ivshm_nl_event_new(coupling->net, IVSHM_CMD_PAIR_NTF, old_state,
-				 new_state, reason, &hdr);
-	if (!skb)
-		return;
-	nest = nla_nest_start(skb, IVSHM_A_COUPLING);
-	if (!nest ||
-	    nla_put_string(skb, IVSHM_A_COUPLING_NAME, coupling->name) ||
-	    pair_put(skb, &src->pair[dst->index], src->name, dst->name)) {
-		nlmsg_free(skb);
-		return;
-	}
-	nla_nest_end(skb, nest);
-	ivshm_nl_event_send(coupling->net, skb, hdr);
-}
 
 /*
  * Requests
@@ -435,9 +216,60 @@ static void parse_options(struct nlattr **tb, struct ivshm_coupling_config *cfg)
 		cfg->match = nla_get_u32(tb[IVSHM_A_COUPLING_MATCH]);
 	if (tb[IVSHM_A_COUPLING_DISABLED])
 		cfg->disabled = nla_get_u8(tb[IVSHM_A_COUPLING_DISABLED]);
-	for (i = 0; i <= IVSHM_A_COUPLING_DISABLED; i++)
+	if (tb[IVSHM_A_COUPLING_FULL])
+		cfg->full = nla_get_u32(tb[IVSHM_A_COUPLING_FULL]);
+	if (tb[IVSHM_A_COUPLING_RATE_BYTES])
+		cfg->rate_bytes = nla_get_u64(tb[IVSHM_A_COUPLING_RATE_BYTES]);
+	if (tb[IVSHM_A_COUPLING_RATE_FRAMES])
+		cfg->rate_frames = nla_get_u32(tb[IVSHM_A_COUPLING_RATE_FRAMES]);
+	for (i = 0; i <= IVSHM_A_COUPLING_RATE_FRAMES; i++)
 		if (tb[i])
 			cfg->given |= BIT(i);
+}
+
+/* Also many more than there can be: the first of those is refused. */
+static int parse_denials(const struct nlattr *nest, struct ivshm_coupling_denial **list, u32 *nr,
+			 struct netlink_ext_ack *extack)
+{
+	struct nlattr *tb[IVSHM_A_PAIR_DST + 1];
+	const struct nlattr *attr;
+	u32 max = 0;
+	int rem, err;
+
+	if (!nest)
+		return 0;
+	nla_for_each_nested(attr, nest, rem)
+		max++;
+	*list = kvcalloc(max, sizeof(**list), GFP_KERNEL);
+	if (!*list && max) {
+		NL_SET_ERR_MSG(extack, "not enough memory for the request");
+		return -ENOMEM;
+	}
+	nla_for_each_nested(attr, nest, rem) {
+		struct ivshm_coupling_denial *denial = &(*list)[*nr];
+
+		err = nla_parse_nested(tb, IVSHM_A_PAIR_DST, attr, denial_policy, extack);
+		if (err)
+			return err;
+		if (NL_REQ_ATTR_CHECK(extack, attr, tb, IVSHM_A_PAIR_SRC) ||
+		    NL_REQ_ATTR_CHECK(extack, attr, tb, IVSHM_A_PAIR_DST)) {
+			NL_SET_ERR_MSG_ATTR(extack, attr,
+					    "a pair needs the names of both ends");
+			return -EINVAL;
+		}
+		nla_strscpy(denial->names.src, tb[IVSHM_A_PAIR_SRC], IFNAMSIZ);
+		nla_strscpy(denial->names.dst, tb[IVSHM_A_PAIR_DST], IFNAMSIZ);
+		denial->attr = attr;
+		++*nr;
+	}
+	return 0;
+}
+
+static void config_free(struct ivshm_coupling_config *cfg)
+{
+	kvfree(cfg->allow);
+	kvfree(cfg->deny);
+	kfree(cfg->member);
 }
 
 static int parse_config(struct genl_info *info, struct nlattr **tb,
@@ -458,17 +290,19 @@ static int parse_config(struct genl_info *info, struct nlattr **tb,
 	nla_strscpy(cfg->name, tb[IVSHM_A_COUPLING_NAME], sizeof(cfg->name));
 	cfg->type = nla_get_u32(tb[IVSHM_A_COUPLING_TYPE]);
 	parse_options(tb, cfg);
-	return parse_members(tb, cfg, info->extack);
+	return parse_denials(tb[IVSHM_A_COUPLING_DENY], &cfg->deny, &cfg->nr_deny,
+			     info->extack) ?:
+	       parse_members(tb, cfg, info->extack);
 }
 
 int ivshm_nl_coupling_new(struct sk_buff *skb, struct genl_info *info)
 {
-	struct nlattr *tb[IVSHM_A_COUPLING_DISABLED + 1];
+	struct nlattr *tb[IVSHM_A_COUPLING_DENY + 1];
 	struct ivshm_coupling_config cfg = {};
 	int err;
 
 	err = ivshm_nl_parse_nest(info, IVSHM_A_COUPLING, tb,
-				  IVSHM_A_COUPLING_DISABLED, new_policy);
+				  IVSHM_A_COUPLING_DENY, new_policy);
 	if (err)
 		return err;
 	err = parse_config(info, tb, &cfg);
@@ -477,7 +311,7 @@ int ivshm_nl_coupling_new(struct sk_buff *skb, struct genl_info *info)
 		err = ivshm_coupling_new(genl_info_net(info), &cfg, info->extack);
 		mutex_unlock(&ivshm_mutex);
 	}
-	kfree(cfg.member);
+	config_free(&cfg);
 	return err;
 }
 
@@ -515,21 +349,30 @@ static struct ivshm_coupling *coupling_get(struct genl_info *info, int *err)
 
 int ivshm_nl_coupling_set(struct sk_buff *skb, struct genl_info *info)
 {
-	struct nlattr *tb[IVSHM_A_COUPLING_DISABLED + 1];
+	struct nlattr *tb[IVSHM_A_COUPLING_ALLOW + 1];
 	struct ivshm_coupling_config cfg = {};
 	struct ivshm_coupling *coupling;
 	int err;
 
 	err = ivshm_nl_parse_nest(info, IVSHM_A_COUPLING, tb,
-				  IVSHM_A_COUPLING_DISABLED, set_policy);
+				  IVSHM_A_COUPLING_ALLOW, set_policy);
 	if (err)
 		return err;
 	parse_options(tb, &cfg);
+	err = parse_denials(tb[IVSHM_A_COUPLING_ALLOW], &cfg.allow, &cfg.nr_allow, info->extack) ?:
+	      parse_denials(tb[IVSHM_A_COUPLING_DENY], &cfg.deny, &cfg.nr_deny, info->extack);
+	if (err)
+		goto free;
 	mutex_lock(&ivshm_mutex);
 	coupling = coupling_named(info, tb, &err);
 	if (coupling)
 		err = ivshm_coupling_set(coupling, &cfg, info->extack);
 	mutex_unlock(&ivshm_mutex);
+	/* Whoever was deciding meanwhile may still send what is denied now. */
+	if (!err && cfg.nr_deny)
+		synchronize_rcu();
+free:
+	config_free(&cfg);
 	return err;
 }
 
@@ -546,37 +389,20 @@ int ivshm_nl_coupling_del(struct sk_buff *skb, struct genl_info *info)
 	return err;
 }
 
-/* Bytes for a reply about @coupling, at least. */
-static size_t coupling_msg_size(const struct ivshm_coupling *coupling)
-{
-	size_t pair = nla_total_size(0) + 2 * nla_total_size(IFNAMSIZ) +
-		      2 * nla_total_size(sizeof(u32)) +
-		      2 * nla_total_size_64bit(sizeof(u64));
-	size_t member = 3 * nla_total_size(0) + nla_total_size(IFNAMSIZ);
-	size_t nr = 0;
-	u32 i;
-
-	for (i = 0; i < coupling->nr; i++)
-		nr += !!*coupling->member[i].name;
-	return 3 * nla_total_size(0) + nla_total_size(IVSHM_NAME_MAX) +
-	       9 * nla_total_size(sizeof(u32)) + (nr + coupling->nr_rules) * member +
-	       nr * (nr ? nr - 1 : 0) * pair;
-}
-
 static int coupling_reply(struct genl_info *info,
 			  const struct ivshm_coupling *coupling)
 {
-	size_t size = coupling_msg_size(coupling);
+	size_t size = ivshm_nl_coupling_size(coupling);
 	struct sk_buff *reply;
 	u32 pos = 0;
 	void *hdr;
 	int err = -EMSGSIZE;
 
-	if (size <= REPLY_MAX) {
+	if (size <= IVSHM_NL_NEST_MAX) {
 		reply = ivshm_nl_reply_new(info, size, &hdr);
 		if (!reply)
 			return -ENOMEM;
-		if (!coupling_fill(reply, coupling, &pos))
+		if (!ivshm_nl_coupling_fill(reply, coupling, &pos))
 			err = 0;
 		err = ivshm_nl_reply_send(info, reply, hdr, err);
 	}
@@ -615,7 +441,7 @@ static int coupling_dump_one(struct sk_buff *skb, struct netlink_callback *cb,
 		hdr = ivshm_nl_dump_put(skb, cb, IVSHM_CMD_COUPLING_GET);
 		if (!hdr)
 			return -EMSGSIZE;
-		more = coupling_fill(skb, coupling, pos);
+		more = ivshm_nl_coupling_fill(skb, coupling, pos);
 		err = ivshm_nl_dump_end(skb, hdr, min(more, 0));
 	} while (more > 0);
 	return err;

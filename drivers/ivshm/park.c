@@ -141,17 +141,22 @@ static bool ivshm_park_has(const struct ivshm_park *park, const struct ivshm_fra
 
 bool ivshm_park_release(struct ivshm_qp *qp, struct ivshm_frame *f)
 {
+	struct ivshm_park *rate = ivshm_park_find(qp, IVSHM_PARK_RATE);
 	bool any = false;
 	u32 i;
 
 	for (i = 0; i < IVSHM_PARKS; i++) {
 		struct ivshm_park *park = &qp->parks[i];
 
-		if (!park->dst_id || park->dst_id == IVSHM_PARK_UPLINK ||
+		if (!park->dst_id || park->dst_id == IVSHM_PARK_UPLINK || park == rate ||
 		    !ivshm_park_has(park, f))
 			continue;
 		/* In front of @f: at the end of the list that begins behind it. */
 		ivshm_park_empty(qp, park, &f->list);
+		any = true;
+	}
+	if (rate && ivshm_park_has(rate, f)) {
+		ivshm_park_empty(qp, rate, &f->list);
 		any = true;
 	}
 	return any;
@@ -160,26 +165,31 @@ bool ivshm_park_release(struct ivshm_qp *qp, struct ivshm_frame *f)
 void ivshm_park_retry(struct ivshm_qp *qp)
 {
 	struct ivshm_park *uplink = ivshm_park_find(qp, IVSHM_PARK_UPLINK);
+	struct ivshm_park *rate = ivshm_park_find(qp, IVSHM_PARK_RATE);
 	LIST_HEAD(frames);
 	u32 i;
 
+	qp->rate_at = U64_MAX;
 	/* Frames for a receiver that is being joined come behind those. */
 	if (uplink)
 		ivshm_park_empty(qp, uplink, &frames);
 	for (i = 0; i < IVSHM_PARKS && qp->nr_parked; i++)
-		if (qp->parks[i].dst_id)
+		if (qp->parks[i].dst_id && &qp->parks[i] != rate)
 			ivshm_park_empty(qp, &qp->parks[i], &frames);
+	/* What waits for a receiver has been there before. */
+	if (rate)
+		ivshm_park_empty(qp, rate, &frames);
 	ivshm_tx_dispatch(qp, &frames);
 }
 
 u64 ivshm_park_deadline(const struct ivshm_qp *qp)
 {
-	u64 deadline = U64_MAX;
+	u64 deadline = qp->rate_at;
 	struct ivshm_frame *f;
 	u32 i;
 
 	if (!qp->nr_parked)
-		return deadline;
+		return U64_MAX;
 	for (i = 0; i < IVSHM_PARKS; i++) {
 		if (!qp->parks[i].dst_id)
 			continue;

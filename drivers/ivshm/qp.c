@@ -177,6 +177,7 @@ struct ivshm_qp *ivshm_qp_alloc(void)
 		INIT_LIST_HEAD(&qp->frames[i].bufs);
 		list_add_tail(&qp->frames[i].list, &qp->free);
 	}
+	qp->rate_at = U64_MAX;
 	for (i = 0; i < IVSHM_PARKS; i++) {
 		INIT_LIST_HEAD(&qp->parks[i].frames);
 		INIT_LIST_HEAD(&qp->parks[i].wait);

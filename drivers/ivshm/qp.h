@@ -24,6 +24,7 @@
 #include "worker.h"
 
 struct eventfd_ctx;
+struct ivshm_bucket;
 struct ivshm_port;
 struct ivshm_qp;
 struct socket;
@@ -44,6 +45,11 @@ enum {
 #define IVSHM_HOLD_NS		(100 * NSEC_PER_MSEC)
 /* The same if it cannot stay where it was. */
 #define IVSHM_MOVE_NS		NSEC_PER_SEC
+/*
+ * Frames that wait for the rate are tried so often at most, in nanoseconds: what may
+ * be sent meanwhile is there for them then.
+ */
+#define IVSHM_RATE_WAIT_NS	(250 * NSEC_PER_USEC)
 /* How long frames wait for a receiver that its VMM's ioctl holds. Nanoseconds. */
 #define IVSHM_HELD_NS		NSEC_PER_SEC
 /* Frames taken from a transmit ring, or delivered to one receiver, at once. */
@@ -144,6 +150,8 @@ enum ivshm_frame_want {
  * @flushed:	frames parked for the same address were let out before it
  * @hashed:	@hash is there
  * @held:	it waits, or waited, for what went another way before it
+ * @drops:	it does not wait for a full receiver, nor for @bucket
+ * @paid:	@bucket let it go
  * @index:	of the receiver in its coupling
  * @len:	bytes of the frame, without the vnet header
  * @gso_len:	largest frame on the wire that it stands for
@@ -160,7 +168,7 @@ enum ivshm_frame_want {
  * @copy:	private copy of the first bytes, this is what is delivered
  * @buf:	the whole frame in a kernel buffer; then @seg is not used
  * @bufs:	the frame in the form its receiver can take
- * @dst, @pair:	the decision, valid in the RCU section it was made in
+ * @dst, @pair, @bucket: the decision, valid in the RCU section it was made in
  * @seg:	the frame in guest memory, from the vnet header on
  * @page:	all of @seg at once, for a frame within one page, or NULL;
  * @page_gen:	valid in read sections of that generation of the guest's mirror
@@ -177,6 +185,8 @@ struct ivshm_frame {
 	bool flushed;
 	bool hashed;
 	bool held;
+	bool drops;
+	bool paid;
 	u8 index;
 	bool by_ip;
 	bool routed;
@@ -197,6 +207,7 @@ struct ivshm_frame {
 	struct list_head bufs;
 	struct ivshm_port *dst;
 	struct ivshm_pair *pair;
+	struct ivshm_bucket *bucket;
 	const void *page;
 	u64 page_gen;
 	struct ivshm_vring_seg seg[IVSHM_FRAME_SEGS];
@@ -271,9 +282,12 @@ struct ivshm_park {
 	struct ivshm_qp *self;
 };
 
-#define IVSHM_PARKS		64
+/* One for each other member, and the two that follow. */
+#define IVSHM_PARKS		(IVSHM_MEMBERS_MAX + 1)
 /* Not a port: waits for room in the sender's own tap. */
 #define IVSHM_PARK_UPLINK	U32_MAX
+/* Nor this: frames for all members that wait for the rate of their sender, in order. */
+#define IVSHM_PARK_RATE		(U32_MAX - 1)
 
 /* Scratch space of a worker for one delivery; see deliver.c. */
 struct ivshm_scratch;
@@ -347,6 +361,8 @@ struct ivshm_pull;
  * @free:	frames not in use
  * @parks, @nr_parks: parks, and how many are open
  * @nr_parked:	frames in all parks
+ * @rate_at:	ktime, ns, when frames that wait for the rate are to be tried again;
+ *		U64_MAX if there are none
  * @ways:	how frames go to the other members of the coupling
  * @hashing:	queues are being chosen by hashes: make them early
  * @redo:	frames that a signal kept from being sent, or a translation that is
@@ -427,6 +443,7 @@ struct ivshm_qp {
 	struct ivshm_park *parks;
 	u32 nr_parks;
 	u32 nr_parked;
+	u64 rate_at;
 	struct ivshm_ways *ways;
 	bool hashing;
 	struct list_head redo;

@@ -6,6 +6,7 @@
  *                the chains of frames that are done
  *   tx_fast.c    a run of simple frames for one receiver    (does not sleep)
  *   tx_direct.c  decide each, deliver runs for one receiver   (does not sleep)
+ *   tx_wait.c    have frames wait, or drop them             (does not sleep)
  *   tx_rest.c    uplink, flooding, faults, conversions             (may sleep)
  *
  * A frame whose receiver is full waits in a park of that receiver (park.c) and
@@ -58,6 +59,25 @@ void ivshm_tx_fast_free(struct ivshm_tx_fast *fast);
  */
 bool ivshm_tx_way_open(struct ivshm_qp *qp, u32 index, const struct ivshm_pair *pair,
 		       const struct ivshm_map *map);
+/*
+ * The following are of tx_wait.c, under RCU.
+ *
+ * Let @f, in no list, wait in the park of its receiver, opened before; false if it
+ * waited long enough or, with *@full, if there is no room.  Behind others it waits as
+ * long as they do, whatever becomes of them then.
+ */
+bool ivshm_tx_wait(struct ivshm_qp *qp, struct ivshm_frame *f, u64 ns, bool *full);
+/*
+ * The receiver of @f, in no list, has no buffers, or others wait for it; or it is held,
+ * which is no fault of its guest's.
+ */
+void ivshm_tx_park(struct ivshm_qp *qp, struct ivshm_qp *dst, struct ivshm_frame *f);
+/*
+ * @frames were decided, and the sender of some has a rate.  Those that it does not let
+ * go where they are to go leave the list: they wait for it, or are dropped.
+ */
+void ivshm_tx_meter(struct ivshm_qp *qp, struct list_head *frames);
+
 /* Count @n frames of one pair, @bytes in all; @delivered: in @dst's ring by now. */
 void ivshm_tx_count_direct(struct ivshm_qp *qp, struct ivshm_qp *dst,
 			   const struct ivshm_pair *pair, u32 n, u64 bytes,

@@ -2,7 +2,6 @@
 /* Deciding and sending direct: what does not sleep; see tx.h. */
 #include <linux/etherdevice.h>
 #include <linux/if_vlan.h>
-#include <linux/ktime.h>
 
 #include "capture.h"
 #include "coupling.h"
@@ -70,6 +69,8 @@ static void ivshm_tx_decide(struct ivshm_qp *qp, struct ivshm_frame *f)
 	f->dst_id = d.dst ? d.dst->id : 0;
 	f->index = d.index;
 	f->park_us = d.park_us;
+	f->drops = d.drops;
+	f->bucket = d.bucket;
 	if (d.path != IVSHM_PATH_DIRECT && d.path != IVSHM_PATH_HOLD)
 		f->held = false;
 	f->by_ip = d.by_ip;
@@ -146,46 +147,6 @@ bool ivshm_tx_way_open(struct ivshm_qp *qp, u32 index, const struct ivshm_pair *
 		return false;
 	way->map = *map;
 	return true;
-}
-
-/*
- * Let @f wait in the park of its receiver, opened before; false if it waited
- * long enough or, with *@full, if there is no room.  Behind others it waits as
- * long as they do, whatever becomes of them then.
- */
-static bool ivshm_tx_wait(struct ivshm_qp *qp, struct ivshm_frame *f, u64 ns, bool *full)
-{
-	u64 now = ktime_get_ns();
-
-	*full = false;
-	if (!f->deadline) {
-		f->deadline = now + ns;
-		ivshm_qp_count(qp, IVSHM_A_STAT_PARKED);
-	} else if (now >= f->deadline && !ivshm_park_busy(qp, f->dst_id)) {
-		return false;
-	}
-	if (qp->stopping)
-		return false;
-	if (ivshm_park_add(qp, f->dst_id, f))
-		return true;
-	*full = true;
-	return false;
-}
-
-/* The receiver has no buffers; or it is held, which is no fault of its guest's. */
-static void ivshm_tx_park(struct ivshm_qp *qp, struct ivshm_qp *dst, struct ivshm_frame *f)
-{
-	bool limit = false, held = !READ_ONCE(dst->rx_open);
-	u64 ns = held ? IVSHM_HELD_NS : (u64)f->park_us * NSEC_PER_USEC;
-
-	/* A receiver that let one frame wait in vain lets none wait after it. */
-	if (held || !READ_ONCE(dst->rx_stalled)) {
-		if (ivshm_tx_wait(qp, f, ns, &limit))
-			return;
-		if (!held && !limit && !qp->stopping)
-			WRITE_ONCE(dst->rx_stalled, true);
-	}
-	ivshm_tx_drop(qp, f, limit ? IVSHM_A_STAT_DROP_PARK_LIMIT : IVSHM_A_STAT_DROP_FULL);
 }
 
 void ivshm_tx_count_direct(struct ivshm_qp *qp, struct ivshm_qp *dst,
@@ -409,7 +370,8 @@ static void ivshm_tx_to(struct ivshm_qp *qp, struct ivshm_qp *dst, const struct 
 			continue;
 		if (why == IVSHM_DELIVER_USER_DST)
 			run[0]->misses = IVSHM_MISSES;
-		if (why == IVSHM_DELIVER_FULL && !arm) {
+		if (why == IVSHM_DELIVER_FULL && !arm &&
+		    !(run[0]->drops && READ_ONCE(dst->rx_open))) {
 			/* Once more: we are woken now, and the guest notifies. */
 			ivshm_park_open(qp, dst, run[0]->dst_id);
 			arm = true;
@@ -496,8 +458,8 @@ static bool ivshm_tx_like(const struct ivshm_frame *f, const struct ivshm_frame 
 
 void ivshm_tx_direct(struct ivshm_qp *qp, struct list_head *frames)
 {
+	bool uplink = false, hashing = false, limited = false;
 	struct ivshm_frame *f, *last = NULL;
-	bool uplink = false, hashing = false;
 	struct ivshm_qp *dst;
 	LIST_HEAD(left);
 
@@ -512,11 +474,16 @@ void ivshm_tx_direct(struct ivshm_qp *qp, struct list_head *frames)
 			f->dst_id = last->dst_id;
 			f->index = last->index;
 			f->park_us = last->park_us;
+			f->drops = last->drops;
+			f->bucket = last->bucket;
 			continue;
 		}
 		ivshm_tx_decide(qp, f);
+		limited |= !!f->bucket;
 		last = f;
 	}
+	if (unlikely(limited))
+		ivshm_tx_meter(qp, frames);
 
 	while ((f = list_first_entry_or_null(frames, struct ivshm_frame, list))) {
 		struct ivshm_map map;

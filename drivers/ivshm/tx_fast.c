@@ -251,10 +251,10 @@ static noinline void ivshm_tx_fast_copy(const struct ivshm_qp *src, const struct
 
 /*
  * Deliver up to @n of the frames taken, or drop them, as ivshm_tx_park() does, if
- * the receiver takes none for long.  Returns how many.
+ * the receiver takes none for long, or they do not wait for it.  Returns how many.
  */
 static u32 ivshm_tx_fast_to(struct ivshm_qp *qp, struct ivshm_qp *dst,
-			    const struct ivshm_pair *pair, struct ivshm_tx_fast *fast,
+			    const struct ivshm_decision *d, struct ivshm_tx_fast *fast,
 			    u32 n, u32 max)
 {
 	struct ivshm_vring *ring = &dst->vq[IVSHM_VQ_RX].ring;
@@ -272,7 +272,7 @@ static u32 ivshm_tx_fast_to(struct ivshm_qp *qp, struct ivshm_qp *dst,
 	}
 	if (!fast->nr) {
 		ivshm_gmem_read_unlock2(qp->gm, dst->gm);
-		if (!fast->full || !READ_ONCE(dst->rx_stalled))
+		if (!fast->full || !(d->drops || READ_ONCE(dst->rx_stalled)))
 			return 0;
 		ivshm_qp_count_n(qp, IVSHM_A_STAT_DROP_FULL, n);
 		return n;
@@ -290,7 +290,7 @@ static u32 ivshm_tx_fast_to(struct ivshm_qp *qp, struct ivshm_qp *dst,
 		ivshm_qp_interrupt(dst, IVSHM_VQ_RX);
 	spin_unlock(&dst->rx_lock);
 	trace_ivshm_deliver(qp, dst, fast->nr, fast->bytes);
-	ivshm_tx_count_direct(qp, dst, pair, fast->nr, fast->bytes, true);
+	ivshm_tx_count_direct(qp, dst, d->pair, fast->nr, fast->bytes, true);
 	if (wake)
 		ivshm_qp_tell_buffers(dst);
 	return fast->nr;
@@ -332,7 +332,7 @@ u32 ivshm_tx_fast(struct ivshm_qp *qp)
 		dst = ivshm_tx_fast_queue(qp, &d);
 	if (dst && dst != qp) {
 		max = min_t(u32, max, IVSHM_FRAME_MAX) + qp->hdr_len;
-		done = ivshm_tx_fast_to(qp, dst, d.pair, fast, n, max);
+		done = ivshm_tx_fast_to(qp, dst, &d, fast, n, max);
 	}
 	rcu_read_unlock();
 	fast->off = !dst;

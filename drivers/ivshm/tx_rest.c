@@ -11,17 +11,24 @@
 #include "qp.h"
 #include "tx.h"
 
-/* The queue pair that takes @f at the member with index @i, or NULL. Under RCU. */
+/*
+ * The queue pair that takes @f at the member with index @i, or NULL; *@denied: that one
+ * may not have it. Under RCU.
+ */
 static struct ivshm_qp *ivshm_tx_peer(struct ivshm_qp *qp, const struct ivshm_frame *f, u32 i,
-				      struct ivshm_map *map)
+				      struct ivshm_map *map, bool *denied)
 {
 	struct ivshm_member *self = rcu_dereference(qp->port->member);
 	struct ivshm_port *peer;
 
+	*denied = false;
 	if (!self || i >= self->coupling->nr || i == self->index)
 		return NULL;
 	peer = rcu_dereference(self->coupling->member[i].port);
-	return peer ? ivshm_queue_pick(qp, peer, f->hash, map) : NULL;
+	if (!peer)
+		return NULL;
+	*denied = ivshm_pair_denied(&self->pair[i]);
+	return *denied ? NULL : ivshm_queue_pick(qp, peer, f->hash, map);
 }
 
 /*
@@ -36,11 +43,11 @@ static bool ivshm_tx_flood_one(struct ivshm_qp *qp, const struct ivshm_frame *f,
 	struct ivshm_way *way = &qp->ways->way[i];
 	struct ivshm_qp *dst;
 	struct ivshm_map map;
-	bool ok;
+	bool ok, denied;
 
 	/* Open under RCU means that its worker is there to be woken. */
 	rcu_read_lock();
-	dst = ivshm_tx_peer(qp, f, i, &map);
+	dst = ivshm_tx_peer(qp, f, i, &map, &denied);
 	if (dst && !ivshm_map_same(&way->map, &map))
 		way->map = atomic_read(&way->left) ? (struct ivshm_map){} : map;
 	ok = dst && ivshm_bounce(qp, i, dst, bufs);
@@ -54,7 +61,7 @@ static bool ivshm_tx_flood_one(struct ivshm_qp *qp, const struct ivshm_frame *f,
 static int ivshm_tx_flood(struct ivshm_qp *qp, struct ivshm_frame *f)
 {
 	struct sk_buff_head skbs;
-	u32 n = 0, i, sent = 0;
+	u32 n = 0, i, sent = 0, nr_denied = 0;
 	LIST_HEAD(bufs);
 	int err;
 
@@ -71,12 +78,14 @@ static int ivshm_tx_flood(struct ivshm_qp *qp, struct ivshm_frame *f)
 		netdev_features_t features = 0;
 		struct ivshm_qp *dst;
 		struct ivshm_map map;
+		bool denied;
 
 		rcu_read_lock();
-		dst = ivshm_tx_peer(qp, f, i, &map);
+		dst = ivshm_tx_peer(qp, f, i, &map, &denied);
 		if (dst)
 			features = ivshm_uplink_features(dst);
 		rcu_read_unlock();
+		nr_denied += denied;
 		if (!dst)
 			continue;
 		n++;
@@ -98,7 +107,8 @@ static int ivshm_tx_flood(struct ivshm_qp *qp, struct ivshm_frame *f)
 		ivshm_stats_dev(qp->port, true, 1, f->len);
 		rcu_read_unlock();
 	} else if (!n) {
-		ivshm_qp_count(qp, IVSHM_A_STAT_DROP_NO_PEER);
+		ivshm_qp_count(qp, nr_denied ? IVSHM_A_STAT_DROP_DENIED :
+					       IVSHM_A_STAT_DROP_NO_PEER);
 	}
 	return 0;
 }
@@ -241,6 +251,10 @@ static int ivshm_tx_rest(struct ivshm_qp *qp, struct list_head *frames)
 		case IVSHM_PATH_DROP:
 			ivshm_tx_drop(qp, f, f->plain ? IVSHM_A_STAT_DROP_NO_PEER :
 							IVSHM_A_STAT_DROP_OFFLOAD);
+			err = 0;
+			break;
+		case IVSHM_PATH_DENY:
+			ivshm_tx_drop(qp, f, IVSHM_A_STAT_DROP_DENIED);
 			err = 0;
 			break;
 		case IVSHM_PATH_REFUSE:

@@ -35,7 +35,7 @@ round_trip()
 	clear && run 0 apply three.conf &&
 		says out '3 added, 0 changed, 0 replaced, 0 deleted, 0 unchanged' &&
 		run 0 diff three.conf && [ ! -s out ] && [ ! -s err ] || return
-	run 0 -j coupling show lan0 && says out '"threshold":5,"idle":0,"park_us":1000,"bypass":false,"strict":false,"match":"mac","disabled":false' &&
+	run 0 -j coupling show lan0 && says out '"threshold":5,"idle":0,"park_us":1000,"bypass":false,"strict":false,"match":"mac","disabled":false,"full":"park","rate_bytes":0,"rate_frames":0,"members"' &&
 		says out '"members":[{"name":"vnet0","present":false,"implicit":false},{"name":"vnet1","present":false,"implicit":false},{"name":"vnet2","present":false,"implicit":false}]' ||
 		return
 	run 0 -j coupling show cross && says out '"type":"static"' && says out '"name":"tap-a"' || return
@@ -119,6 +119,58 @@ changed()
 		run 0 diff off.conf && run 0 apply --dry-run three.conf && says out 'coupling change lan0 disabled no' || return
 	state >state.off && clear && run 0 apply state.off && same_as state.off || return
 	run 0 apply three.conf && same_as state.three
+}
+
+cat >policy.conf <<'END'
+[coupling tenants]
+type = static
+members = vnet0 vnet1 vnet2 vnet3
+rate-bytes = 12500k
+rate-frames = 1Mi
+full = drop
+deny = vnet1:vnet2 vnet[23]:vnet1
+	vnet3:vnet*	; goes on
+
+[coupling lan0]
+type = dynamic
+members = tap-* tap9
+deny = tap-*:tap-*
+END
+
+# Rates, and who is denied: as declared, saved, and changed while frames flow.
+policy()
+{
+	local monitor
+
+	clear && run 0 apply policy.conf && says out '2 added' && run 0 diff policy.conf || return
+	run 0 -j coupling show tenants &&
+		says out '"full":"drop","rate_bytes":12500000,"rate_frames":1048576,"deny":[{"src":"vnet1","dst":"vnet2"},{"src":"vnet[23]","dst":"vnet1"},{"src":"vnet3","dst":"vnet*"}],"members"' ||
+		return
+	run 0 coupling show tenants && says out 'full drop, rate-bytes 12500000/s, rate-frames 1048576/s' &&
+		says out '    deny vnet1 -> vnet2, vnet[23] -> vnet1, vnet3 -> vnet*' || return
+	run 0 save saved.conf && state >state.policy && diff saved.conf state.policy &&
+		says saved.conf 'deny = vnet1:vnet2 vnet[23]:vnet1 vnet3:vnet*' && run 0 diff saved.conf &&
+		clear && run 0 apply saved.conf && same_as state.policy || return
+
+	listen
+	sed -e '/full/d' -e 's/12500k/none/' -e 's/vnet1:vnet2/vnet0:vnet2/' policy.conf >changed.conf
+	run 1 diff changed.conf || return
+	printf 'coupling change %s\n' \
+		'tenants full park rate-bytes none allow vnet1 vnet2 deny vnet0 vnet2' >want
+	diff want out || return
+	run 0 apply changed.conf && says out '0 added, 1 changed, 0 replaced' && run 0 diff changed.conf || return
+	listened
+	! grep -E 'tenants|lan0' events || return
+	# Order is nothing, and what is printed is what can be typed.
+	sed 's/vnet0:vnet2 \(.*\)/\1 vnet0:vnet2/' changed.conf >order.conf
+	run 0 diff order.conf && run 0 diff changed.conf || return
+	clear && run 1 diff policy.conf && sort -r out >made && run 0 -batch made && same_as state.policy || return
+	run 0 coupling change tenants rate-frames 0 && run 1 diff policy.conf &&
+		says out 'coupling change tenants rate-frames 1048576' || return
+
+	# The kernel says what it does not take.
+	printf '[coupling x]\ntype = static\nmembers = a b\ndeny = a:c\n' >wrong.conf
+	run 1 apply --keep wrong.conf && says err 'wrong.conf:1: cannot add coupling x: pair "a": no member of the coupling has such a name'
 }
 
 cat >rules.conf <<'END'
@@ -594,6 +646,7 @@ service()
 ktap_test "config: apply, diff and save go round" round_trip
 ktap_test "config: only what differs is touched" replaced
 ktap_test "config: what can be changed is changed" changed
+ktap_test "config: rates and denials go round, and change" policy
 ktap_test "config: rules and addresses go round" rules_and_addresses
 ktap_test "config: addresses that differ" addresses_differ
 ktap_test "config: what a dry run prints is what apply does" batch_is_apply

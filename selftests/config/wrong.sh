@@ -116,7 +116,7 @@ wrong_files()
 		= static
 	END
 	$wrong 2 'expected KEY = VALUE' < <(printf '[coupling lan0]\n  indented\n')
-	$wrong 2 'unknown key "treshold", expected one of: threshold, idle, park-us, bypass, strict, match, disabled, type, members, upper; did you mean "threshold"?' <<-'END'
+	$wrong 2 'unknown key "treshold", expected one of: threshold, idle, park-us, bypass, strict, match, disabled, full, rate-bytes, rate-frames, type, members, upper, deny; did you mean "threshold"?' <<-'END'
 		[coupling lan0]
 		treshold = 5
 	END
@@ -152,7 +152,7 @@ wrong_files()
 		type = dynamic
 		idle = ; 5
 	END
-	$wrong 3 '"dynamic" goes on with type, expected KEY = VALUE (only members and upper may go on)' \
+	$wrong 3 '"dynamic" goes on with type, expected KEY = VALUE (only members, upper and deny may go on)' \
 		< <(printf '[coupling lan0]\ntype = static\n\tdynamic\n')
 	$wrong 2 'a byte 0x00, expected text' < <(printf '[coupling lan0]\ntype = \0static\n')
 	$wrong 1 'a byte 0x1b, expected text' < <(printf '[coupling \033[7mlan0]\n')
@@ -235,6 +235,38 @@ wrong_files()
 		type = static
 		park-us = 1 2
 	END
+	$wrong 3 'full = "wait", expected park or drop' <<-'END'
+		[coupling lan0]
+		type = static
+		full = wait
+	END
+	$wrong 3 'rate-bytes = "100000000001", expected 0 to 100000000000 bytes per second, or none' <<-'END'
+		[coupling lan0]
+		type = static
+		rate-bytes = 100000000001
+	END
+	$wrong 3 'rate-bytes = "99999999999999999999g", expected 0 to' <<-'END'
+		[coupling lan0]
+		type = static
+		rate-bytes = 99999999999999999999g
+	END
+	$wrong 3 'rate-frames = "1M5", expected 0 to 1000000000 frames per second, or none' <<-'END'
+		[coupling lan0]
+		type = static
+		rate-frames = 1M5
+	END
+	$wrong 3 'rate-frames = "2g", expected 0 to 1000000000' <<-'END'
+		[coupling lan0]
+		type = static
+		rate-frames = 2g
+	END
+	$wrong 3 '"vnet0", expected SENDER:RECEIVER' <<-'END'
+		[coupling lan0]
+		type = static
+		deny = vnet0
+	END
+	$wrong 4 '"vnet0", expected SENDER:RECEIVER' \
+		< <(printf '[coupling lan0]\ntype = static\ndeny = vnet1:vnet2\n\tvnet3:vnet4 vnet0\n')
 	$wrong 3 'bypass = "maybe", expected no or yes' <<-'END'
 		[coupling lan0]
 		type = dynamic

@@ -86,8 +86,12 @@ network()
 
 network_gone()
 {
+	local link
+
 	ip netns del far
-	[ ! -e /sys/class/net/vnet3 ] || net_del vnet3 vnet4
+	for link in vnet3 vnet4 br1; do
+		[ ! -e "/sys/class/net/$link" ] || net_del "$link"
+	done
 	net_del vnet0 vnet1 vnet2 low0 br0
 }
 

@@ -47,6 +47,15 @@ static inline void put_pair(struct nl_msg *msg, const char *src, const char *dst
 	nla_nest_end(msg, pair);
 }
 
+static inline void put_denial(struct nl_msg *msg, const char *src, const char *dst)
+{
+	struct nlattr *pair = nest(msg, IVSHM_A_COUPLING_PAIR);
+
+	nla_put_string(msg, IVSHM_A_PAIR_SRC, src);
+	nla_put_string(msg, IVSHM_A_PAIR_DST, dst);
+	nla_nest_end(msg, pair);
+}
+
 /* A port in use. Counters are their own numbers, drops zero but the first. */
 static inline struct nl_msg *message_port(const char *name)
 {
@@ -68,7 +77,7 @@ static inline struct nl_msg *message_port(const char *name)
 	for (i = IVSHM_A_STAT_PAD + 1; i <= IVSHM_A_STAT_MAX; i++) {
 		bool drop = (i > IVSHM_A_STAT_DROP_FULL &&
 			     i <= IVSHM_A_STAT_DROP_MEMORY) ||
-			    i == IVSHM_A_STAT_DROP_SPOOFED;
+			    i >= IVSHM_A_STAT_DROP_SPOOFED;
 
 		nla_put_u64(msg, i, drop ? 0 : 1000 + (unsigned int)i);
 	}
@@ -151,6 +160,13 @@ static inline struct nl_msg *message_static(void)
 	put_member(msg, "vnet3", false);
 	nla_nest_end(msg, list);
 	nla_put_u32(msg, IVSHM_A_COUPLING_PARK_US, 0);
+	nla_put_u32(msg, IVSHM_A_COUPLING_FULL, IVSHM_FULL_DROP);
+	nla_put_u64(msg, IVSHM_A_COUPLING_RATE_BYTES, IVSHM_RATE_BYTES_MAX);
+	nla_put_u32(msg, IVSHM_A_COUPLING_RATE_FRAMES, 0);
+	list = nest(msg, IVSHM_A_COUPLING_DENY);
+	put_denial(msg, "vnet2", "vnet3");
+	put_denial(msg, "vnet\033*", "vnet2");
+	nla_nest_end(msg, list);
 	nla_nest_end(msg, coupling);
 	return msg;
 }

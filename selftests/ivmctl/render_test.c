@@ -166,7 +166,8 @@ static int coupling_text(void)
 		"    vnet10 -> vnet0  unknown-77       1      100  unknown-1234\n"
 		"\n"
 		"cross: static, waiting\n"
-		"    park-us 0\n"
+		"    park-us 0, full drop, rate-bytes 100000000000/s\n"
+		"    deny vnet2 -> vnet3, vnet\\x1b* -> vnet2\n"
 		"    members vnet2 (absent), vnet3 (absent)\n");
 }
 
@@ -177,7 +178,7 @@ static int coupling_json(void)
 	output_begin(false);
 	print_json(&ctx, couplings);
 	return output_check("JSON of couplings",
-		"[{\"name\":\"lan0\",\"type\":\"dynamic\",\"state\":\"coupled\",\"threshold\":5,\"idle\":30,\"park_us\":1000,\"bypass\":true,\"strict\":false,\"match\":\"ip\",\"members\":[{\"name\":\"vnet0\",\"present\":true,\"implicit\":false},{\"name\":\"vnet1\",\"present\":true,\"implicit\":false},{\"name\":\"vnet10\",\"present\":false,\"implicit\":false}],\"pairs\":[{\"src\":\"vnet0\",\"dst\":\"vnet1\",\"state\":\"coupled\",\"reason\":\"traffic\",\"frames\":12345,\"bytes\":1234500},{\"src\":\"vnet1\",\"dst\":\"vnet10\",\"state\":\"uplink\",\"reason\":\"not-running\",\"frames\":0,\"bytes\":0},{\"src\":\"vnet10\",\"dst\":\"vnet0\",\"state\":\"unknown-77\",\"reason\":\"unknown-1234\",\"frames\":1,\"bytes\":100}]},{\"name\":\"cross\",\"type\":\"static\",\"state\":\"waiting\",\"park_us\":0,\"members\":[{\"name\":\"vnet2\",\"present\":false,\"implicit\":false},{\"name\":\"vnet3\",\"present\":false,\"implicit\":false}]}]\n");
+		"[{\"name\":\"lan0\",\"type\":\"dynamic\",\"state\":\"coupled\",\"threshold\":5,\"idle\":30,\"park_us\":1000,\"bypass\":true,\"strict\":false,\"match\":\"ip\",\"members\":[{\"name\":\"vnet0\",\"present\":true,\"implicit\":false},{\"name\":\"vnet1\",\"present\":true,\"implicit\":false},{\"name\":\"vnet10\",\"present\":false,\"implicit\":false}],\"pairs\":[{\"src\":\"vnet0\",\"dst\":\"vnet1\",\"state\":\"coupled\",\"reason\":\"traffic\",\"frames\":12345,\"bytes\":1234500},{\"src\":\"vnet1\",\"dst\":\"vnet10\",\"state\":\"uplink\",\"reason\":\"not-running\",\"frames\":0,\"bytes\":0},{\"src\":\"vnet10\",\"dst\":\"vnet0\",\"state\":\"unknown-77\",\"reason\":\"unknown-1234\",\"frames\":1,\"bytes\":100}]},{\"name\":\"cross\",\"type\":\"static\",\"state\":\"waiting\",\"park_us\":0,\"full\":\"drop\",\"rate_bytes\":100000000000,\"rate_frames\":0,\"deny\":[{\"src\":\"vnet2\",\"dst\":\"vnet3\"},{\"src\":\"vnet\\\\x1b*\",\"dst\":\"vnet2\"}],\"members\":[{\"name\":\"vnet2\",\"present\":false,\"implicit\":false},{\"name\":\"vnet3\",\"present\":false,\"implicit\":false}]}]\n");
 }
 
 static void add_whole(json_t *list, struct nl_msg *msg)

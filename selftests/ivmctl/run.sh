@@ -327,6 +327,17 @@ test_objects()
 	refuse 'disabled: expected yes or no' coupling change lan0 disabled maybe
 	unloaded coupling change lan0 idle never threshold 5 park-us 0 disabled no
 	unloaded coupling set lan0 disabled yes
+	refuse 'rate-bytes: "10x" is not a number of bytes per second, as 500, 10k, 10M or none' \
+		coupling add lan0 static a1 b1 rate-bytes 10x
+	refuse 'rate-bytes: "k" is not' coupling add lan0 static a1 b1 rate-bytes k
+	refuse 'rate-frames: "1kk" is not' coupling add lan0 static a1 b1 rate-frames 1kk
+	refuse 'rate-frames: "-1" is not' coupling add lan0 static a1 b1 rate-frames -1
+	refuse 'unknown full "wait", expected one of: park, drop' coupling add lan0 static a1 b1 full wait
+	refuse 'missing argument: deny needs SENDER and RECEIVER' coupling add lan0 static a1 b1 deny a1
+	refuse 'missing argument: allow needs SENDER and RECEIVER' coupling change lan0 allow
+	refuse 'a name must not be empty' coupling change lan0 deny a1 ""
+	unloaded coupling add lan0 static a1 b1 rate-bytes 10Gi rate-frames 1k full drop deny a1 b1 deny 'a*' b1
+	unloaded coupling change lan0 rate-bytes none rate-frames 0 deny a1 b1 allow b1 a1 full park
 	unloaded
 	unloaded -j -p
 	unloaded -json
@@ -544,7 +555,11 @@ test_completion()
 	complete_to "--once" top --o
 	complete_to "-o" metrics -
 	complete_to "--json" --j
-	complete_to "threshold idle park-us disabled" coupling change lan0 ""
+	complete_to "threshold idle park-us disabled full rate-bytes rate-frames deny allow" coupling change lan0 ""
+	complete_to "park drop" coupling change lan0 full ""
+	complete_to "none" coupling change lan0 idle 3 rate-frames ""
+	complete_to "vnet0 vnet1*" coupling change lan0 allow ""
+	complete_to "vnet0 vnet1*" coupling change lan0 allow vnet0 ""
 	complete_to "vnet0 vnet1" port show ""
 	complete_to "vnet1" -s -n x po s vnet1
 	complete_to "lan0 cross" coupling del ""
@@ -552,8 +567,10 @@ test_completion()
 	complete_to "lan0 cross" coupling show ""
 	complete_to "" coupling add ""
 	complete_to "static dynamic" coupling add lan0 ""
-	complete_to "threshold idle park-us bypass strict match disabled port upper vnet0 vnet1*" coupling add lan0 dynamic ""
+	complete_to "threshold idle park-us bypass strict match disabled full rate-bytes rate-frames deny port upper vnet0 vnet1*" coupling add lan0 dynamic ""
 	complete_to "yes no" coupling add lan0 dynamic vnet0 vnet1 bypass ""
+	complete_to "vnet0 vnet1*" coupling add lan0 dynamic vnet0 vnet1 deny ""
+	complete_to "vnet0 vnet1*" coupling add lan0 dynamic vnet0 vnet1 deny vnet0 ""
 	complete_to "" coupling add lan0 dynamic vnet0 vnet1 idle 3
 	complete_to "vnet0" address show port vnet0
 	complete_to "port" address show ""

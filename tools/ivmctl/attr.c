@@ -40,6 +40,13 @@ static const struct value_name match_names[] = {
 
 const struct value_names matches = VALUES(match);
 
+static const struct value_name full_names[] = {
+	[IVSHM_FULL_PARK] = { .name = "park" },
+	[IVSHM_FULL_DROP] = { .name = "drop" },
+};
+
+const struct value_names fulls = VALUES(full);
+
 static const struct value_name coupling_state_names[] = {
 	[IVSHM_COUPLING_WAITING] = { .name = "waiting" },
 	[IVSHM_COUPLING_READY]	 = { .name = "ready" },
@@ -116,6 +123,8 @@ static const struct value_name reason_names[] = {
 		"ring", "the guest broke its ring" },
 	[IVSHM_REASON_EXIT] = {
 		"exit", "the VM closed the device or the interface went" },
+	[IVSHM_REASON_DENIED] = {
+		"denied", "the coupling denies it" },
 };
 
 const struct value_names reasons = VALUES(reason);
@@ -148,6 +157,8 @@ static const struct attr stat_attrs[] = {
 	STAT(DROP_ISOLATED, "drop_isolated", "dropped: from the tap of a static member"),
 	STAT(DROP_MEMORY, "drop_memory", "dropped: no memory"),
 	STAT(DROP_SPOOFED, "drop_spoofed", "dropped: not from an address of the port"),
+	STAT(DROP_RATE, "drop_rate", "dropped: above the coupling's rate"),
+	STAT(DROP_DENIED, "drop_denied", "dropped: denied to that member"),
 	STAT(RING_ERRORS, "ring_errors", "rings stopped for a guest's mistake"),
 	STAT(KICKS_TX, "kicks_tx", "kicks by the guest, transmit"),
 	STAT(KICKS_RX, "kicks_rx", "kicks by the guest, receive"),
@@ -232,6 +243,19 @@ static const struct attr pairs_attrs[] = {
 
 static const struct attr_set attrs_pairs = ATTRS(pairs);
 
+static const struct attr denial_attrs[] = {
+	ATTR(IVSHM_A_PAIR_SRC, AT_STRING, "src", "sender"),
+	ATTR(IVSHM_A_PAIR_DST, AT_STRING, "dst", "receiver"),
+};
+
+static const struct attr_set attrs_denial = ATTRS(denial);
+
+static const struct attr denials_attrs[] = {
+	ATTR(IVSHM_A_COUPLING_PAIR, AT_NEST, "pair", "pair", .nest = &attrs_denial),
+};
+
+static const struct attr_set attrs_denials = ATTRS(denials);
+
 static const struct attr coupling_attrs[] = {
 	ATTR(IVSHM_A_COUPLING_NAME, AT_STRING, "name", "name"),
 	ATTR(IVSHM_A_COUPLING_TYPE, AT_ENUM, "type", "type", .values = &coupling_types),
@@ -243,6 +267,11 @@ static const struct attr coupling_attrs[] = {
 	ATTR(IVSHM_A_COUPLING_STRICT, AT_BOOL, "strict", "strict"),
 	ATTR(IVSHM_A_COUPLING_MATCH, AT_ENUM, "match", "match", .values = &matches),
 	ATTR(IVSHM_A_COUPLING_DISABLED, AT_BOOL, "disabled", "disabled"),
+	ATTR(IVSHM_A_COUPLING_FULL, AT_ENUM, "full", "full", .values = &fulls),
+	ATTR(IVSHM_A_COUPLING_RATE_BYTES, AT_U64, "rate_bytes", "rate-bytes"),
+	ATTR(IVSHM_A_COUPLING_RATE_FRAMES, AT_U32, "rate_frames", "rate-frames"),
+	ATTR(IVSHM_A_COUPLING_DENY, AT_LIST, "deny", "deny", .nest = &attrs_denials),
+	ATTR(IVSHM_A_COUPLING_ALLOW, AT_LIST, "allow", "allow", .nest = &attrs_denials),
 	ATTR(IVSHM_A_COUPLING_MEMBERS, AT_LIST, "members", "ports", .nest = &attrs_members),
 	ATTR(IVSHM_A_COUPLING_RULES, AT_LIST, "rules", "rules", .nest = &attrs_rules),
 	ATTR(IVSHM_A_COUPLING_PAIRS, AT_LIST, "pairs", "pairs", .nest = &attrs_pairs),

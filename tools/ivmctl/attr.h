@@ -88,6 +88,7 @@ extern const struct value_names port_states;
 extern const struct value_names coupling_types;
 extern const struct value_names coupling_states;
 extern const struct value_names matches;
+extern const struct value_names fulls;
 extern const struct value_names pair_states;
 extern const struct value_names region_states;
 extern const struct value_names peer_states;

@@ -11,6 +11,7 @@
 enum {
 	OPT_PORT = COUPLING_OPTIONS,
 	OPT_UPPER,
+	OPT_DENY,
 	OPTIONS,
 };
 
@@ -25,6 +26,7 @@ static void fill_options(void)
 		options[i] = coupling_options[i].word;
 	options[OPT_PORT] = "port";
 	options[OPT_UPPER] = "upper";
+	options[OPT_DENY] = "deny";
 }
 
 static int parse_type(const struct ctx *ctx, const char *word, uint32_t *type)
@@ -38,7 +40,7 @@ static int parse_type(const struct ctx *ctx, const char *word, uint32_t *type)
 }
 
 static int parse_word(const struct ctx *ctx, const struct coupling_option *option,
-		      const char *word, uint32_t *value)
+		      const char *word, uint64_t *value)
 {
 	static const char *const no_yes[] = { "no", "yes", NULL };
 	int match = word_match(word, option->words ? option->words : no_yes);
@@ -48,14 +50,31 @@ static int parse_word(const struct ctx *ctx, const struct coupling_option *optio
 	if (match < 0)
 		return usage(ctx, "%s: expected yes or no, not \"%s\"", option->word,
 			     word);
-	*value = (uint32_t)match;
+	*value = (uint64_t)match;
 	return 0;
+}
+
+static int parse_number(const struct ctx *ctx, const struct coupling_option *option,
+			const char *word, uint64_t *value)
+{
+	uint32_t n = 0;
+	int rc;
+
+	if (option->scaled) {
+		if (word_number(word, true, value))
+			return 0;
+		return usage(ctx, "%s: \"%s\" is not a number of %s, as 500, 10k, 10M or %s",
+			     option->word, word, option->unit, option->zero);
+	}
+	rc = word_u32(ctx, option->word, option->unit, word, &n);
+	*value = n;
+	return rc;
 }
 
 static int parse_option(const struct ctx *ctx, json_t *decl,
 			const struct coupling_option *option, const char *word)
 {
-	uint32_t value = 0;
+	uint64_t value = 0;
 	int rc = 0;
 
 	if (json_object_get(decl, option->key))
@@ -64,7 +83,7 @@ static int parse_option(const struct ctx *ctx, json_t *decl,
 	if (!option->unit)
 		rc = parse_word(ctx, option, word, &value);
 	else if (!option->zero || strcmp(word, option->zero))
-		rc = word_u32(ctx, option->word, option->unit, word, &value);
+		rc = parse_number(ctx, option, word, &value);
 	if (!rc)
 		coupling_set(decl, option, value);
 	return rc;
@@ -105,12 +124,33 @@ static int check_member(const struct ctx *ctx, const char *word)
 	return 0;
 }
 
+/* SENDER and RECEIVER behind "deny" or "allow"; how many words that are, or 0. */
+static int parse_denial(const struct ctx *ctx, json_t *decl, const char *list, int argc,
+			char **argv)
+{
+	if (argc < 2) {
+		usage(ctx, "missing argument: %s needs SENDER and RECEIVER", list);
+		return 0;
+	}
+	if (word_name(ctx, "SENDER", argv[0]) || word_name(ctx, "RECEIVER", argv[1]))
+		return 0;
+	coupling_add_denial(decl, list, argv[0], argv[1]);
+	return 2;
+}
+
 static int parse_rest(const struct ctx *ctx, json_t *decl, int argc, char **argv)
 {
-	int i, option;
+	int i, option, words;
 
 	for (i = 0; i < argc; i++) {
 		option = option_of(argv[i]);
+		if (option == OPT_DENY) {
+			words = parse_denial(ctx, decl, "deny", argc - i - 1, argv + i + 1);
+			if (!words)
+				return RC_USAGE;
+			i += words;
+			continue;
+		}
 		if (option < 0) {
 			if (!coupling_word_is_rule(argv[i]) && check_member(ctx, argv[i]))
 				return RC_USAGE;
@@ -161,10 +201,17 @@ static int coupling_add(struct ctx *ctx, int argc, char **argv)
 
 static int parse_changes(const struct ctx *ctx, json_t *difference, int argc, char **argv)
 {
-	int i, option;
+	int i, option, words;
 
 	for (i = 0; i < argc; i += 2) {
 		option = option_of(argv[i]);
+		if (option == OPT_DENY || !strcmp(argv[i], "allow")) {
+			words = parse_denial(ctx, difference, argv[i], argc - i - 1, argv + i + 1);
+			if (!words)
+				return RC_USAGE;
+			i += words - 1;
+			continue;
+		}
 		if (option < 0 || option >= COUPLING_OPTIONS ||
 		    !coupling_options[option].change)
 			return usage(ctx, "\"%s\" is no option that can be changed", argv[i]);
@@ -224,7 +271,7 @@ static const struct verb coupling_verbs[] = {
 	  "join ports, whose VMs need not run yet", coupling_add },
 	{ "del", "delete", "NAME...", "dissolve couplings", coupling_del },
 	{ "change", "set", "NAME OPTION VALUE [OPTION VALUE]...",
-	  "change threshold, idle and park-us, or switch it off, while frames flow",
+	  "change options, who is denied, or switch it off, while frames flow",
 	  coupling_change },
 	{ .name = NULL }
 };
@@ -245,6 +292,11 @@ const struct object object_coupling = {
 	"  strict yes|no  only from addresses configured for the port (no)\n"
 	"  match mac|ip   which address says whom a frame is for (mac), dynamic only\n"
 	"  disabled yes|no  as if it were not there (no)\n"
+	"  full park|drop  what cannot be delivered waits for park-us, or is dropped (park)\n"
+	"  rate-bytes N   bytes a second that each member may send direct (none)\n"
+	"  rate-frames N  frames a second, likewise (none)\n"
+	"  deny A B       what A sends to B does not go direct; also patterns\n"
+	"  allow A B      no longer denied, only to be changed\n"
 	"  port NAME      a port, also one whose name is that of an option\n"
 	"Rules, for ports that need not be named:\n"
 	"  'vnet*'        a pattern for their names\n"

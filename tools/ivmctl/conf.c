@@ -311,7 +311,7 @@ static int key_value(void *user, const char *section, const char *word,
 	list = p->section->is_list && p->section->is_list(key);
 	if (p->continued && !list) {
 		conf_wrong(p,
-			   "\"%s\" goes on with %s, expected KEY = VALUE (only members and upper may go on)",
+			   "\"%s\" goes on with %s, expected KEY = VALUE (only members, upper and deny may go on)",
 			   value, word);
 		return 1;
 	}

@@ -15,11 +15,12 @@ enum {
 	KEY_TYPE = COUPLING_OPTIONS,
 	KEY_MEMBERS,
 	KEY_UPPER,
+	KEY_DENY,
 };
 
 static const char *key_word(int key)
 {
-	static const char *const words[] = { "type", "members", "upper", NULL };
+	static const char *const words[] = { "type", "members", "upper", "deny", NULL };
 
 	return key < COUPLING_OPTIONS ? coupling_options[key].word :
 					words[key - COUPLING_OPTIONS];
@@ -27,7 +28,7 @@ static const char *key_word(int key)
 
 static bool is_list(int key)
 {
-	return key == KEY_MEMBERS || key == KEY_UPPER;
+	return key == KEY_MEMBERS || key == KEY_UPPER || key == KEY_DENY;
 }
 
 static json_t *begin(struct conf_parser *p, const char *name)
@@ -66,20 +67,18 @@ static void read_type(struct conf_parser *p, const char *value)
 static void read_number(struct conf_parser *p, const struct coupling_option *option,
 			const char *value)
 {
-	size_t digits = strspn(value, "0123456789");
-	unsigned long long n;
+	uint64_t n;
 
 	if (option->zero && !strcmp(value, option->zero)) {
 		coupling_set(p->decl, option, 0);
 		return;
 	}
-	n = strtoull(value, NULL, 10);
-	if (!value[digits] && digits && n >= option->min && n <= option->max) {
-		coupling_set(p->decl, option, (uint32_t)n);
+	if (word_number(value, option->scaled, &n) && n >= option->min && n <= option->max) {
+		coupling_set(p->decl, option, n);
 		return;
 	}
-	conf_wrong(p, "%s = \"%s\", expected %u to %u %s%s%s", option->word, value,
-		   option->min, option->max, option->unit,
+	conf_wrong(p, "%s = \"%s\", expected %llu to %llu %s%s%s", option->word, value,
+		   (unsigned long long)option->min, (unsigned long long)option->max, option->unit,
 		   option->zero ? ", or " : "", option->zero ? option->zero : "");
 }
 
@@ -147,6 +146,19 @@ static void read_upper(struct conf_parser *p, const char *word)
 	coupling_add_rule(p->decl, "upper", word);
 }
 
+static void read_denial(struct conf_parser *p, const char *word)
+{
+	char src[IF_NAMESIZE];
+	const char *dst;
+
+	/* The names themselves are for the kernel: patterns may be among them. */
+	if (coupling_word_denial(word, src, sizeof(src), &dst) && strlen(dst) < IF_NAMESIZE)
+		coupling_add_denial(p->decl, "deny", src, dst);
+	else
+		conf_wrong(p, "\"%s\", expected SENDER:RECEIVER, interfaces or patterns for them",
+			   word);
+}
+
 static void read_list(struct conf_parser *p, const char *text,
 		      void (*read)(struct conf_parser *p, const char *word))
 {
@@ -167,6 +179,8 @@ static void value(struct conf_parser *p, int key, const char *text)
 		read_list(p, text, read_member);
 	else if (key == KEY_UPPER)
 		read_list(p, text, read_upper);
+	else if (key == KEY_DENY)
+		read_list(p, text, read_denial);
 	else if (coupling_options[key].unit)
 		read_number(p, &coupling_options[key], text);
 	else

@@ -12,7 +12,7 @@
 #define BLANKS	" \t\r\n\v\f"
 
 /* Most keys of a section. */
-#define CONF_KEYS_MAX	12
+#define CONF_KEYS_MAX	16
 
 struct conf_section;
 

@@ -17,6 +17,12 @@ static const char *const match_words[] = {
 	NULL
 };
 
+static const char *const full_words[] = {
+	[IVSHM_FULL_PARK] = "park",
+	[IVSHM_FULL_DROP] = "drop",
+	NULL
+};
+
 const struct coupling_option coupling_options[COUPLING_OPTIONS] = {
 	{
 		.word = "threshold",
@@ -67,6 +73,32 @@ const struct coupling_option coupling_options[COUPLING_OPTIONS] = {
 		.key = "disabled",
 		.attr = IVSHM_A_COUPLING_DISABLED,
 		.change = true,
+	}, {
+		.word = "full",
+		.key = "full",
+		.words = full_words,
+		.attr = IVSHM_A_COUPLING_FULL,
+		.change = true,
+		.preset = IVSHM_FULL_PARK,
+	}, {
+		.word = "rate-bytes",
+		.key = "rate_bytes",
+		.unit = "bytes per second",
+		.scaled = true,
+		.wide = true,
+		.attr = IVSHM_A_COUPLING_RATE_BYTES,
+		.change = true,
+		.max = IVSHM_RATE_BYTES_MAX,
+		.zero = "none",
+	}, {
+		.word = "rate-frames",
+		.key = "rate_frames",
+		.unit = "frames per second",
+		.scaled = true,
+		.attr = IVSHM_A_COUPLING_RATE_FRAMES,
+		.change = true,
+		.max = IVSHM_RATE_FRAMES_MAX,
+		.zero = "none",
 	},
 };
 
@@ -90,24 +122,24 @@ bool coupling_is_dynamic(const json_t *decl)
 }
 
 void coupling_set(json_t *decl, const struct coupling_option *option,
-		  uint32_t value)
+		  uint64_t value)
 {
 	json_t *json;
 
 	if (option->words)
 		json = json_string(option->words[value]);
 	else
-		json = option->unit ? json_integer(value) : json_boolean(value);
+		json = option->unit ? json_integer((json_int_t)value) : json_boolean(value);
 	json_object_set_new(decl, option->key, json);
 }
 
 /* The number that an option has. */
-static uint32_t option_number(const struct coupling_option *option, const json_t *value)
+static uint64_t option_number(const struct coupling_option *option, const json_t *value)
 {
 	uint32_t i;
 
 	if (option->unit)
-		return (uint32_t)json_integer_value(value);
+		return (uint64_t)json_integer_value(value);
 	if (!option->words)
 		return json_is_true(value);
 	for (i = 0; option->words[i]; i++)
@@ -189,6 +221,9 @@ json_t *coupling_declared(const json_t *coupling)
 		if (!json_is_true(json_object_get(member, "implicit")))
 			coupling_add_member(decl, json_str(member, "name"));
 	json_array_extend(json_object_get(decl, "rules"), json_object_get(coupling, "rules"));
+	value = json_object_get(coupling, "deny");
+	if (json_array_size(value))
+		json_object_set(decl, "deny", value);
 	for (i = 0; i < COUPLING_OPTIONS; i++) {
 		value = json_object_get(coupling, coupling_options[i].key);
 		if (value)
@@ -255,7 +290,7 @@ static bool same_but(const json_t *a, const json_t *b, bool change)
 		    !same_option(a, b, &coupling_options[i]))
 			return false;
 	return json_equal(json_object_get(a, "type"), json_object_get(b, "type")) &&
-	       same_places(a, b);
+	       same_places(a, b) && (change || coupling_same_denials(a, b));
 }
 
 bool coupling_same(const json_t *a, const json_t *b)
@@ -277,6 +312,7 @@ json_t *coupling_difference(const json_t *before, const json_t *after)
 		if (!same_option(before, after, &coupling_options[i]))
 			json_object_set(decl, coupling_options[i].key,
 					json_object_get(after, coupling_options[i].key));
+	coupling_difference_denials(decl, before, after);
 	return decl;
 }
 
@@ -334,8 +370,11 @@ static bool put_options(struct nl_msg *msg, const json_t *decl)
 
 		if (!value)
 			continue;
-		if (option->unit || option->words)
-			full = nla_put_u32(msg, option->attr, option_number(option, value));
+		if (option->wide)
+			full = nla_put_u64(msg, option->attr, option_number(option, value));
+		else if (option->unit || option->words)
+			full = nla_put_u32(msg, option->attr,
+					   (uint32_t)option_number(option, value));
 		else
 			full = nla_put_u8(msg, option->attr, json_is_true(value));
 	}
@@ -356,7 +395,8 @@ struct nl_msg *coupling_msg_new(const struct ivnl *nl, const json_t *decl,
 							IVSHM_COUPLING_STATIC) ||
 		put_places(msg, IVSHM_A_COUPLING_MEMBERS, json_object_get(decl, "members")) ||
 		put_places(msg, IVSHM_A_COUPLING_RULES, json_object_get(decl, "rules")) ||
-		put_options(msg, decl) || nla_nest_end(msg, nest);
+		put_options(msg, decl) || coupling_put_denials(msg, decl) ||
+		nla_nest_end(msg, nest);
 	return msg;
 }
 
@@ -368,7 +408,8 @@ struct nl_msg *coupling_msg_set(const struct ivnl *nl, const json_t *difference,
 
 	*full = !nest ||
 		nla_put_string(msg, IVSHM_A_COUPLING_NAME, json_str(difference, "name")) ||
-		put_options(msg, difference) || nla_nest_end(msg, nest);
+		put_options(msg, difference) || coupling_put_denials(msg, difference) ||
+		nla_nest_end(msg, nest);
 	return msg;
 }
 
@@ -403,7 +444,7 @@ const char *coupling_value(const json_t *decl,
 
 void coupling_print_changes(FILE *f, const json_t *difference)
 {
-	char buf[16];
+	char buf[COUPLING_VALUE];
 	size_t i;
 
 	decl_print_word(f, json_str(difference, "name"));
@@ -414,13 +455,14 @@ void coupling_print_changes(FILE *f, const json_t *difference)
 		if (value)
 			fprintf(f, " %s %s", option->word, value);
 	}
+	coupling_print_denials(f, difference);
 }
 
 void coupling_print_words(FILE *f, const json_t *decl)
 {
 	const char *key, *value;
 	json_t *place;
-	char buf[16];
+	char buf[COUPLING_VALUE];
 	size_t i;
 
 	decl_print_word(f, json_str(decl, "name"));
@@ -447,6 +489,7 @@ void coupling_print_words(FILE *f, const json_t *decl)
 			continue;
 		fprintf(f, " %s %s", option->word, value);
 	}
+	coupling_print_denials(f, decl);
 }
 
 /* Columns of what is written. */
@@ -475,12 +518,35 @@ static void write_words(FILE *f, const char *key, const json_t *places, bool *be
 	}
 }
 
+static void write_denials(FILE *f, const json_t *denials)
+{
+	const char *src, *dst;
+	json_t *denial;
+	int column = 0;
+	size_t i;
+
+	json_array_foreach(denials, i, denial) {
+		src = json_str(denial, "src");
+		dst = json_str(denial, "dst");
+		/* As write_words() does it. */
+		if (!i) {
+			column = fprintf(f, "deny =");
+		} else if (column + (int)strlen(src) + (int)strlen(dst) >= WIDTH && *src != '[') {
+			fputs("\n\t", f);
+			column = 8;
+		}
+		column += fprintf(f, " %s:%s", src, dst);
+	}
+	if (json_array_size(denials))
+		fputc('\n', f);
+}
+
 void coupling_write(FILE *f, const json_t *decl)
 {
 	const json_t *rules = json_object_get(decl, "rules");
 	bool begun = false;
 	const char *value;
-	char buf[16];
+	char buf[COUPLING_VALUE];
 	int column = 0;
 	size_t i;
 
@@ -501,4 +567,5 @@ void coupling_write(FILE *f, const json_t *decl)
 		if (value)
 			fprintf(f, "%s = %s\n", option->word, value);
 	}
+	write_denials(f, json_object_get(decl, "deny"));
 }

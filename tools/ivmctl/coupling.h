@@ -5,8 +5,9 @@
  *
  * A declaration is a JSON object with the members that attr_decode() gives
  * those of a coupling: name, type, members (an array of objects with a name),
- * rules (of objects with a glob, mac, ip or upper), and options by their keys. It
- * has nothing that changes by itself: members by a rule are not in it.
+ * rules (of objects with a glob, mac, ip or upper), deny (of objects with src and dst,
+ * if there are any), and options by their keys. It has nothing that changes by
+ * itself: members by a rule are not in it.
  */
 #ifndef _IVMCTL_COUPLING_H
 #define _IVMCTL_COUPLING_H
@@ -24,6 +25,8 @@
  * @word:    what a user writes
  * @key:     in JSON
  * @unit:    what its number counts, NULL if it is none
+ * @scaled:  its number may have a unit prefix, as 10M
+ * @wide:    its attribute has 64 bits
  * @words:   its values by number, NULL if it is a number, or yes or no
  * @attr:    attribute of enum ivshm_attr_coupling
  * @dynamic: for dynamic couplings only
@@ -37,17 +40,21 @@ struct coupling_option {
 	const char *word;
 	const char *key;
 	const char *unit;
+	bool scaled;
+	bool wide;
 	const char *const *words;
 	uint16_t attr;
 	bool dynamic;
 	bool change;
-	uint32_t min;
-	uint32_t max;
-	uint32_t preset;
+	uint64_t min;
+	uint64_t max;
+	uint64_t preset;
 	const char *zero;
 };
 
-#define COUPLING_OPTIONS	7
+#define COUPLING_OPTIONS	10
+/* Room for a value as text. */
+#define COUPLING_VALUE		24
 
 extern const struct coupling_option coupling_options[COUPLING_OPTIONS];
 
@@ -59,7 +66,7 @@ json_t *coupling_new(const char *name, uint32_t type);
 bool coupling_is_dynamic(const json_t *decl);
 /* Give @decl the value of @option. */
 void coupling_set(json_t *decl, const struct coupling_option *option,
-		  uint32_t value);
+		  uint64_t value);
 /* Set options that are not given to what the kernel takes for them. */
 void coupling_complete(json_t *decl);
 void coupling_add_member(json_t *decl, const char *name);
@@ -71,6 +78,17 @@ bool coupling_word_is_rule(const char *word);
 void coupling_add_word(json_t *decl, const char *word);
 /* Two members, or a rule. */
 bool coupling_has_members(const json_t *decl);
+
+/* denial.c: to the array @list, "deny" or, of a difference, "allow". */
+void coupling_add_denial(json_t *decl, const char *list, const char *src, const char *dst);
+/* Take "SRC:DST" apart, @size bytes for @src; false if it is not that. */
+bool coupling_word_denial(const char *word, char *src, size_t size, const char **dst);
+bool coupling_same_denials(const json_t *a, const json_t *b);
+void coupling_difference_denials(json_t *difference, const json_t *before, const json_t *after);
+/* True if they did not fit. */
+bool coupling_put_denials(struct nl_msg *msg, const json_t *decl);
+/* The words of commands. */
+void coupling_print_denials(FILE *f, const json_t *decl);
 
 /* The declaration in what the kernel says of a coupling. The caller owns it. */
 json_t *coupling_declared(const json_t *coupling);

@@ -178,6 +178,11 @@ struct word_option {
  */
 int word_options(const struct ctx *ctx, const struct word_option *options,
 		 int *argc, char **argv);
+/*
+ * A number, with @scaled also one like 10k, 10M (powers of 1000) or 10Ki (of 1024); one
+ * that is too large is UINT64_MAX. False if it is none.
+ */
+bool word_number(const char *word, bool scaled, uint64_t *value);
 /* A number from 0 to UINT32_MAX in decimal digits. Returns 0 or RC_USAGE. */
 int word_u32(const struct ctx *ctx, const char *what, const char *unit,
 	     const char *word, uint32_t *value);

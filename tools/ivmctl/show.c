@@ -137,6 +137,12 @@ static void show_pairs(const struct ctx *ctx, const json_t *pairs)
 static void show_options(const struct ctx *ctx, const json_t *coupling)
 {
 	static const char *const switches[] = { "bypass", "strict" };
+	static const struct {
+		const char *key, *word;
+	} rates[] = {
+		{ "rate_bytes", "rate-bytes" },
+		{ "rate_frames", "rate-frames" },
+	};
 	const json_t *value;
 	json_int_t n;
 	size_t i;
@@ -161,7 +167,26 @@ static void show_options(const struct ctx *ctx, const json_t *coupling)
 			fprintf(ctx->out, ", %s %s", switches[i],
 				json_is_true(value) ? "yes" : "no");
 	}
+	if (json_object_get(coupling, "full"))
+		fprintf(ctx->out, ", full %s", json_str(coupling, "full"));
+	for (i = 0; i < ARRAY_SIZE(rates); i++) {
+		n = json_int(coupling, rates[i].key);
+		if (n)
+			fprintf(ctx->out, ", %s %" JSON_INTEGER_FORMAT "/s", rates[i].word, n);
+	}
 	fputc('\n', ctx->out);
+}
+
+static void print_denials(const struct ctx *ctx, const json_t *denials)
+{
+	json_t *denial;
+	size_t i;
+
+	json_array_foreach(denials, i, denial)
+		fprintf(ctx->out, "%s%s -> %s", i ? ", " : "    deny ",
+			json_str(denial, "src"), json_str(denial, "dst"));
+	if (json_array_size(denials))
+		fputc('\n', ctx->out);
 }
 
 static void print_members(const struct ctx *ctx, const json_t *coupling)
@@ -211,6 +236,7 @@ void show_couplings(const struct ctx *ctx, const json_t *couplings)
 		fputc('\n', ctx->out);
 		show_options(ctx, coupling);
 		print_rules(ctx, json_object_get(coupling, "rules"));
+		print_denials(ctx, json_object_get(coupling, "deny"));
 		if (json_array_size(json_object_get(coupling, "members"))) {
 			fputs("    members ", ctx->out);
 			print_members(ctx, coupling);

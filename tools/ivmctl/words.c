@@ -255,6 +255,35 @@ int word_options(const struct ctx *ctx, const struct word_option *options,
 	return 0;
 }
 
+bool word_number(const char *word, bool scaled, uint64_t *value)
+{
+	static const char prefixes[] = "kmgt";
+	size_t digits = strspn(word, "0123456789");
+	unsigned int power = 0, base = 1000;
+	const char *prefix, *rest;
+
+	if (!digits)
+		return false;
+	rest = word + digits;
+	if (*rest && scaled) {
+		prefix = strchr(prefixes, *rest | 0x20);
+		if (!prefix)
+			return false;
+		power = (unsigned int)(prefix - prefixes) + 1;
+		if (*++rest == 'i') {
+			base = 1024;
+			rest++;
+		}
+	}
+	if (*rest)
+		return false;
+	/* Overflow gives UINT64_MAX, which is out of any range. */
+	*value = strtoull(word, NULL, 10);
+	while (power--)
+		*value = *value > UINT64_MAX / base ? UINT64_MAX : *value * base;
+	return true;
+}
+
 int word_u32(const struct ctx *ctx, const char *what, const char *unit,
 	     const char *word, uint32_t *value)
 {

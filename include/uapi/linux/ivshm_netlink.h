@@ -28,24 +28,31 @@
  * IVSHM_CMD_COUPLING_NEW
  *   in:  IVSHM_A_COUPLING { NAME, TYPE, MEMBERS or RULES or both,
  *                           [THRESHOLD], [IDLE], [PARK_US], [BYPASS], [STRICT], [MATCH],
- *                           [DISABLED] }
+ *                           [DISABLED], [FULL], [RATE_BYTES], [RATE_FRAMES], [DENY] }
  *   Ports named as members need not exist: the coupling engages as soon as
  *   the VMs start.  A rule is a MEMBER with exactly one of GLOB, MAC, IPV4, IPV6
  *   and UPPER: whatever port fits one of them is a member as long as it does, and
  *   while there is a place.  A port belongs to one coupling at most: to the one
  *   that names it, or else to the oldest whose rule it fits.
+ *   DENY has PAIRs of SRC and DST, each the name of a member or a pattern for such
+ *   names: what the one sends to the other does not go direct.  In a static
+ *   coupling it is dropped.
  *   -EEXIST  a coupling of that name exists
  *   -EBUSY   a member is named by another coupling
  *   -EINVAL  a member is named twice, there are fewer than two members and no
  *            rule, a value is out of range, or an option does not fit the type
- *   -E2BIG   more than IVSHM_MEMBERS_MAX members
+ *   -E2BIG   more than IVSHM_MEMBERS_MAX members, or IVSHM_DENIES_MAX in DENY
  *
  * IVSHM_CMD_COUPLING_SET
- *   in:  IVSHM_A_COUPLING { NAME, [THRESHOLD], [IDLE], [PARK_US], [DISABLED] }
+ *   in:  IVSHM_A_COUPLING { NAME, [THRESHOLD], [IDLE], [PARK_US], [DISABLED],
+ *                           [FULL], [RATE_BYTES], [RATE_FRAMES], [ALLOW], [DENY] }
  *   Changes what is given, while frames flow.  A coupling that is disabled
  *   keeps its name, its members' names and its options, but has no members.
- *   -ENOENT  no such coupling
+ *   ALLOW takes PAIRs away from those that are denied, then DENY adds others; all of
+ *   them or none.  When it returns, nothing more is sent direct that is denied.
+ *   -ENOENT  no such coupling, or a PAIR to be allowed is not denied
  *   -EINVAL  a value is out of range, or an option does not fit the type
+ *   -E2BIG   more than IVSHM_DENIES_MAX would be denied
  *
  * IVSHM_CMD_COUPLING_DEL
  *   in:  IVSHM_A_COUPLING { NAME }
@@ -165,6 +172,17 @@
 #define IVSHM_IDLE_MAX		86400
 #define IVSHM_PARK_US_DEFAULT	1000	/* microseconds */
 #define IVSHM_PARK_US_MAX	1000000
+#define IVSHM_RATE_BYTES_MAX	100000000000	/* bytes a second */
+#define IVSHM_RATE_FRAMES_MAX	1000000000	/* frames a second */
+/*
+ * What may be sent at once after a pause: the rate for so many milliseconds, or so
+ * much, whichever is more.  It is exceeded by less than a frame.
+ */
+#define IVSHM_RATE_BURST_MS	10
+#define IVSHM_RATE_BURST_BYTES	65536
+#define IVSHM_RATE_BURST_FRAMES	64
+/* Most pairs of names that one coupling denies. */
+#define IVSHM_DENIES_MAX	64
 
 /* Most addresses that can be configured in one network namespace. */
 #define IVSHM_ADDR_CONFIG_MAX	4096
@@ -268,6 +286,12 @@ enum ivshm_attr_coupling {
 	IVSHM_A_COUPLING_MATCH,		/* u32, enum ivshm_match, dynamic only */
 	IVSHM_A_COUPLING_RULES,		/* nest of IVSHM_A_COUPLING_MEMBER */
 	IVSHM_A_COUPLING_DISABLED,	/* u8, 1: as if it were not there */
+	IVSHM_A_COUPLING_FULL,		/* u32, enum ivshm_full */
+	/* u64, bytes a second that each member may send direct, 0 for any number */
+	IVSHM_A_COUPLING_RATE_BYTES,
+	IVSHM_A_COUPLING_RATE_FRAMES,	/* u32, frames, likewise */
+	IVSHM_A_COUPLING_DENY,		/* nest of IVSHM_A_COUPLING_PAIR: SRC and DST */
+	IVSHM_A_COUPLING_ALLOW,		/* nest of IVSHM_A_COUPLING_PAIR, to be set only */
 
 	__IVSHM_A_COUPLING_MAX,
 	IVSHM_A_COUPLING_MAX = __IVSHM_A_COUPLING_MAX - 1
@@ -287,6 +311,12 @@ enum ivshm_match {
 	 * with the addresses in the Ethernet header that it would have then
 	 */
 	IVSHM_MATCH_IP,
+};
+
+/* What becomes of a frame that cannot be delivered just now. */
+enum ivshm_full {
+	IVSHM_FULL_PARK,		/* it waits, PARK_US at most */
+	IVSHM_FULL_DROP,		/* it is dropped */
 };
 
 enum ivshm_coupling_state {
@@ -359,6 +389,7 @@ enum ivshm_reason {
 	IVSHM_REASON_CONFIG,		/* the administrator asked for it */
 	IVSHM_REASON_RING,		/* the guest broke its ring */
 	IVSHM_REASON_EXIT,		/* the VMM closed the device or the interface went */
+	IVSHM_REASON_DENIED,		/* the coupling denies it */
 
 	__IVSHM_REASON_MAX,
 	IVSHM_REASON_MAX = __IVSHM_REASON_MAX - 1
@@ -466,7 +497,8 @@ enum ivshm_attr_stat {
 	IVSHM_A_STAT_RX_UPLINK_FRAMES,
 	IVSHM_A_STAT_RX_UPLINK_BYTES,
 	IVSHM_A_STAT_TX_FLOODED,	/* copies made for flooding, beyond the first */
-	IVSHM_A_STAT_DROP_FULL,		/* receiver had no buffers for park_us */
+	/* receiver had no buffers for park_us, or none and the coupling drops */
+	IVSHM_A_STAT_DROP_FULL,
 	IVSHM_A_STAT_DROP_PARK_LIMIT,	/* too many frames waiting for one receiver */
 	IVSHM_A_STAT_DROP_NO_PEER,	/* static coupling, no member to give it to */
 	IVSHM_A_STAT_DROP_MALFORMED,	/* bad vnet header or frame length */
@@ -490,6 +522,8 @@ enum ivshm_attr_stat {
 	IVSHM_A_STAT_COPIED_BYTES,	/* payload bytes copied on the direct path */
 	IVSHM_A_STAT_SKBS,		/* socket buffers allocated on the direct path */
 	IVSHM_A_STAT_DROP_SPOOFED,	/* strict coupling, not from an address of the port */
+	IVSHM_A_STAT_DROP_RATE,		/* above the coupling's rate, longer than it may wait */
+	IVSHM_A_STAT_DROP_DENIED,	/* static coupling, denied to that member */
 
 	__IVSHM_A_STAT_MAX,
 	IVSHM_A_STAT_MAX = __IVSHM_A_STAT_MAX - 1
