@@ -2,6 +2,7 @@
 # shellcheck shell=bash
 #
 # shellcheck disable=SC2154 # variables of lib.sh
+# shellcheck disable=SC2015 # "A && B || C": C is for either of them to fail
 #
 # Two couplings on two bridges, as a configuration file declares them:
 #
