@@ -72,6 +72,17 @@ static void *map(const char *path, size_t *size)
  * Memory
  */
 
+/* Others write there, too. */
+static uint64_t read_once(const uint64_t *p)
+{
+	return __atomic_load_n(p, __ATOMIC_ACQUIRE);
+}
+
+static void write_once(uint64_t *p, uint64_t value)
+{
+	__atomic_store_n(p, value, __ATOMIC_RELEASE);
+}
+
 static uint64_t word(uint64_t seed, size_t i)
 {
 	return (seed << 32 | i) * 0x9e3779b97f4a7c15ULL;
@@ -80,15 +91,15 @@ static uint64_t word(uint64_t seed, size_t i)
 static int memory(const char *path, const char *verb, uint64_t seed)
 {
 	int check = !strcmp(verb, "check");
-	volatile uint64_t *p;
 	size_t size, i;
+	uint64_t *p;
 
 	p = map(path, &size);
 	for (i = 0; i < size / sizeof(*p); i++) {
 		if (!check) {
-			p[i] = word(seed, i);
-		} else if (p[i] != word(seed, i)) {
-			printf("byte %zu: %#llx\n", i * sizeof(*p), (unsigned long long)p[i]);
+			write_once(&p[i], word(seed, i));
+		} else if (read_once(&p[i]) != word(seed, i)) {
+			printf("byte %zu\n", i * sizeof(*p));
 			return 1;
 		}
 	}
@@ -101,7 +112,7 @@ static int memory(const char *path, const char *verb, uint64_t seed)
  */
 
 /* They may begin within a page; their address is the first thing in "resource". */
-static volatile uint32_t *registers(const char *path)
+static uint32_t *registers(const char *path)
 {
 	unsigned long long start = 0;
 	char other[256];
@@ -115,12 +126,12 @@ static volatile uint32_t *registers(const char *path)
 		die(other);
 	fclose(f);
 	p = map(path, &size);
-	return (volatile uint32_t *)(p + start % (unsigned long long)getpagesize());
+	return (uint32_t *)(p + start % (unsigned long long)getpagesize());
 }
 
 static int position(const char *path)
 {
-	printf("%u\n", registers(path)[REG_POSITION / 4]);
+	printf("%u\n", __atomic_load_n(registers(path) + REG_POSITION / 4, __ATOMIC_RELAXED));
 	return 0;
 }
 
@@ -131,7 +142,8 @@ static uint32_t doorbell(uint32_t peer, uint32_t vector)
 
 static int ring(const char *path, uint32_t peer, uint32_t vector)
 {
-	registers(path)[REG_DOORBELL / 4] = doorbell(peer, vector);
+	__atomic_store_n(registers(path) + REG_DOORBELL / 4, doorbell(peer, vector),
+			 __ATOMIC_RELEASE);
 	return 0;
 }
 
@@ -142,7 +154,7 @@ static int ring(const char *path, uint32_t peer, uint32_t vector)
 struct device {
 	int fd;
 	uint64_t registers;
-	volatile uint64_t *memory;
+	uint64_t *memory;
 	uint32_t vectors;
 	struct pollfd vector[VECTORS_MAX];
 };
@@ -258,8 +270,8 @@ static int hear(struct device *d, uint32_t count, uint32_t seconds)
 {
 	int vector;
 
+	setlinebuf(stdout);
 	puts("ready");
-	fflush(stdout);
 	while (count--) {
 		vector = wait_for_any(d, (int)seconds * 1000);
 		if (vector < 0)
@@ -277,14 +289,14 @@ static int play(struct device *d, uint32_t peer, uint32_t rounds, uint32_t side)
 
 	for (turn = 0; turn < 2 * rounds; turn++) {
 		if (turn % 2 == side) {
-			d->memory[0] = turn + 1;
+			write_once(d->memory, turn + 1);
 			ring_from(d, peer, side);
 			continue;
 		}
 		vector = wait_for_any(d, ANSWER_MS);
-		if (vector != (int)!side || d->memory[0] != turn + 1) {
+		if (vector != (int)!side || read_once(d->memory) != turn + 1) {
 			printf("turn %u: vector %d, number %llu\n", turn, vector,
-			       (unsigned long long)d->memory[0]);
+			       (unsigned long long)read_once(d->memory));
 			return 1;
 		}
 	}

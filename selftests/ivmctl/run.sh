@@ -631,6 +631,7 @@ loaded=0
 	subtests render_test
 	subtests refusal_test
 	subtests figures_test
+	subtests ids_test
 } >"$TMP/results"
 
 echo "1..$nr"

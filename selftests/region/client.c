@@ -79,7 +79,7 @@ static int take_message(int sock, int ms, int64_t *number, int *fd)
 
 static int came(struct client *c, int id, int fd)
 {
-	if (c->known[id] >= c->vectors)
+	if (c->gone[id] || c->known[id] >= c->vectors)
 		return -EPROTO;
 	c->event[id][c->known[id]++] = fd;
 	return 1;
@@ -91,6 +91,7 @@ static int went(struct client *c, int id)
 		return -EPROTO;
 	while (c->known[id])
 		close(c->event[id][--c->known[id]]);
+	c->gone[id] = 1;
 	return 1;
 }
 

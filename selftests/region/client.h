@@ -6,7 +6,7 @@
 #include <linux/ivshm.h>
 #include <stdint.h>
 
-#define CLIENTS_MAX	1024
+#define CLIENTS_MAX	8192
 
 /**
  * struct client - what it was told
@@ -16,6 +16,7 @@
  * @memory:  descriptor of the region, -1 before
  * @vectors: that each peer is to have
  * @known:   by ID, itself too: how many vectors it knows
+ * @gone:    by ID: there was one, and QEMU cannot take another of that ID
  * @event:   and their eventfds
  */
 struct client {
@@ -25,6 +26,7 @@ struct client {
 	int memory;
 	int vectors;
 	uint8_t known[CLIENTS_MAX];
+	uint8_t gone[CLIENTS_MAX];
 	int event[CLIENTS_MAX][IVSHM_VECTORS];
 };
 

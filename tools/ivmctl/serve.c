@@ -34,7 +34,7 @@
 /* No complaint about peers comes sooner after another. */
 #define GRUMBLE_MS	1000
 
-/* For epoll, beside the IDs of peers. */
+/* For epoll, beside the slots of peers. */
 enum source {
 	SOURCE_LISTENER = PEERS_MAX,
 	SOURCE_SIGNALS,

@@ -29,14 +29,14 @@
 #define STALL_MS		10000
 
 /*
- * Notes: the ID of a peer that came, or these.  The first three stand at the
+ * Notes: the slot of a peer that came, or these.  The first three stand at the
  * beginning only.
  */
 enum note {
 	NOTE_VERSION = PEERS_MAX,
 	NOTE_ID,
 	NOTE_MEMORY,
-	NOTE_GONE = 0x8000,	/* and the ID */
+	NOTE_GONE = 1 << 16,	/* and the ID */
 };
 
 /*
@@ -92,6 +92,7 @@ static enum sent send_number(int sock, int64_t number, int fd)
 static enum sent send_next(const struct server *server, const struct peer *peer)
 {
 	unsigned int note = peer->note[0];
+	const struct peer *other;
 
 	switch (note) {
 	case NOTE_VERSION:
@@ -103,14 +104,15 @@ static enum sent send_next(const struct server *server, const struct peer *peer)
 	}
 	if (note & NOTE_GONE)
 		return send_number(peer->sock, note & ~(unsigned int)NOTE_GONE, -1);
-	return send_number(peer->sock, note, server->peer[note]->vector[peer->sent]);
+	other = server->peer[note];
+	return send_number(peer->sock, other->id, other->vector[peer->sent]);
 }
 
 static void note_add(struct peer *peer, unsigned int note)
 {
 	if (!peer->notes)
 		peer->moved = now_ms();
-	peer->note[peer->notes++] = (uint16_t)note;
+	peer->note[peer->notes++] = note;
 }
 
 static void note_remove(struct peer *peer, unsigned int i)
@@ -130,18 +132,18 @@ static void note_sent(const struct server *server, struct peer *peer)
 	note_remove(peer, 0);
 }
 
-/* That the peer of that ID has gone, to one that may have been told that it came. */
-static void note_gone(struct peer *peer, unsigned int id)
+/* That @gone has gone, to one that may have been told that it came. */
+static void note_gone(struct peer *peer, const struct peer *gone)
 {
 	unsigned int i = 0;
 
-	while (i < peer->notes && peer->note[i] != id)
+	while (i < peer->notes && peer->note[i] != gone->slot)
 		i++;
 	if (i == peer->notes) {
-		note_add(peer, NOTE_GONE | id);
+		note_add(peer, NOTE_GONE | gone->id);
 	} else if (!i && peer->sent) {
 		/* It knows some of the vectors. */
-		peer->note[0] = (uint16_t)(NOTE_GONE | id);
+		peer->note[0] = NOTE_GONE | gone->id;
 		peer->sent = 0;
 	} else {
 		note_remove(peer, i);
@@ -152,7 +154,7 @@ static void peer_wait(const struct server *server, struct peer *peer, bool block
 {
 	struct epoll_event event = {
 		.events = blocked ? EPOLLIN | EPOLLOUT : EPOLLIN,
-		.data.u64 = peer->id,
+		.data.u64 = peer->slot,
 	};
 
 	if (blocked == peer->blocked)
@@ -260,24 +262,40 @@ static int peer_join(const struct server *server, struct peer *peer)
 	return 0;
 }
 
+int peers_id(const struct server *server)
+{
+	uint64_t oldest = UINT64_MAX;
+	unsigned int i;
+
+	for (i = 0; i < PEERS_MAX; i++)
+		if (server->peer[i] && server->peer[i]->born < oldest)
+			oldest = server->peer[i]->born;
+	for (i = 0; i < IDS_MAX; i++)
+		if (server->used[i] < oldest)
+			return (int)i;
+	return -1;
+}
+
 /* Takes @sock. NULL with errno. */
 static struct peer *peer_new(const struct server *server, int sock)
 {
 	struct epoll_event event = { .events = EPOLLIN };
 	struct peer *peer = check_alloc(calloc(1, sizeof(*peer)));
-	int err, one = 1;
+	int err, one = 1, id = peers_id(server);
 	unsigned int i;
 
 	peer->sock = sock;
 	peer->file = -1;
 	for (i = 0; i < ARRAY_SIZE(peer->vector); i++)
 		peer->vector[i] = -1;
-	/* There is one: it was counted. The lowest, so that who comes back gets its own. */
-	while (server->peer[peer->id])
-		peer->id++;
-	event.data.u64 = peer->id;
-	/* Or urgent data would be passed over. */
-	if (setsockopt(sock, SOL_SOCKET, SO_OOBINLINE, &one, sizeof(one)) ||
+	/* There is one: they were counted. */
+	while (server->peer[peer->slot])
+		peer->slot++;
+	event.data.u64 = peer->slot;
+	peer->id = (unsigned int)id;
+	errno = EUSERS;
+	/* Urgent data would be passed over. */
+	if (id < 0 || setsockopt(sock, SOL_SOCKET, SO_OOBINLINE, &one, sizeof(one)) ||
 	    peer_join(server, peer) || epoll_ctl(server->epoll, EPOLL_CTL_ADD, sock, &event)) {
 		err = errno;
 		peer_free(peer);
@@ -298,10 +316,12 @@ static void peer_introduce(struct server *server, struct peer *peer)
 		if (!server->peer[i])
 			continue;
 		note_add(peer, i);
-		note_add(server->peer[i], peer->id);
+		note_add(server->peer[i], peer->slot);
 	}
-	note_add(peer, peer->id);
-	server->peer[peer->id] = peer;
+	note_add(peer, peer->slot);
+	peer->born = ++server->came;
+	server->peer[peer->slot] = peer;
+	server->used[peer->id] = UINT64_MAX;
 	server->nr++;
 	tell_came(server, peer);
 }
@@ -320,11 +340,12 @@ static void peer_put_out(struct server *server, struct peer *peer)
 {
 	unsigned int i;
 
-	server->peer[peer->id] = NULL;
+	server->peer[peer->slot] = NULL;
+	server->used[peer->id] = server->came;
 	server->nr--;
 	for (i = 0; i < PEERS_MAX; i++)
 		if (server->peer[i])
-			note_gone(server->peer[i], peer->id);
+			note_gone(server->peer[i], peer);
 	tell_went(server, peer);
 	peer_free(peer);
 }

@@ -11,8 +11,10 @@
 
 struct ivnl;
 
-/* Peers at a time. Their IDs are below. */
+/* Peers at a time. */
 #define PEERS_MAX	1024
+/* IDs that peers can have. */
+#define IDS_MAX		65536
 /* What a peer can still have to be told; see serve_peer.c. */
 #define NOTES_MAX	(3 + 2 * PEERS_MAX)
 
@@ -20,7 +22,9 @@ struct ivnl;
  * struct peer - somebody who is connected
  * @sock:    to it
  * @file:    of the region, a copy of which it gets
- * @id:      among the peers
+ * @slot:    its place in the server
+ * @id:      what peers call it
+ * @born:    how many had come when it came
  * @number:  of @file, in the module
  * @vector:  eventfds
  * @why:     it is to be put out, or NULL
@@ -33,13 +37,15 @@ struct ivnl;
 struct peer {
 	int sock;
 	int file;
+	unsigned int slot;
 	unsigned int id;
+	uint64_t born;
 	unsigned int number;
 	int vector[IVSHM_VECTORS];
 	const char *why;
 	bool blocked;
 	int64_t moved;
-	uint16_t note[NOTES_MAX];
+	uint32_t note[NOTES_MAX];
 	unsigned int notes;
 	unsigned int sent;
 };
@@ -51,13 +57,16 @@ struct peer {
  * @region:   the region
  * @listener: the socket
  * @node:     its place, to know it again
- * @epoll:    all that is waited for; an event's data is the ID of a peer, or
+ * @epoll:    all that is waited for; an event's data is the slot of a peer, or
  *            above those
  * @events:   of the module
  * @signals:  that end the server
  * @limit:    of peers, by the descriptors that they need
  * @nr:       of peers
- * @peer:     by ID
+ * @peer:     by slot
+ * @came:     peers so far
+ * @used:     by ID: how many had come when the last one of that ID went; all ones
+ *            while there is one
  * @resting:  nobody can be let in for a moment
  * @grumbled: when it last complained, in milliseconds
  * @done:     to be left
@@ -75,6 +84,8 @@ struct server {
 	unsigned int limit;
 	unsigned int nr;
 	struct peer *peer[PEERS_MAX];
+	uint64_t came;
+	uint64_t used[IDS_MAX];
 	bool resting;
 	int64_t grumbled;
 	bool done;
@@ -92,6 +103,11 @@ void tell(const struct server *server, json_t *event, const char *text);
 
 /* serve_peer.c */
 
+/*
+ * The lowest ID that nobody who is there has known, or -1.  When a peer comes whose ID
+ * another had that went, QEMU (7.2 at least) writes to memory that it freed then.
+ */
+int peers_id(const struct server *server);
 /* Let in who is at @sock, which is taken. -1 with errno. */
 int peer_come(struct server *server, int sock);
 /* Something happened to a peer's socket. */
