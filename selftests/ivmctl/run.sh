@@ -631,7 +631,7 @@ loaded=0
 	subtests render_test
 	subtests refusal_test
 	subtests figures_test
-	subtests ids_test
+	subtests peers_test
 } >"$TMP/results"
 
 echo "1..$nr"

@@ -144,7 +144,6 @@ static void note_gone(struct peer *peer, const struct peer *gone)
 	} else if (!i && peer->sent) {
 		/* It knows some of the vectors. */
 		peer->note[0] = NOTE_GONE | gone->id;
-		peer->sent = 0;
 	} else {
 		note_remove(peer, i);
 	}
