@@ -219,6 +219,7 @@ ivshmem_vmm_killed()
 
 	heard=$(grep -c -x 'heard 1' "$meet_out")
 	guest_kill e && meet_says 'went 2' && guest_run d "echo ${ivshmem_bell##*/} >$ivshmem_bell/driver/unbind
+		echo 1 >$ivshmem_bell/enable
 		bar $ivshmem_bell/resource0 ring 2 0; bar $ivshmem_bell/resource0 ring 0 1" &&
 		meet_says 'heard 1' $((heard + 1)) && guest_run d "bar $ivshmem_plain/resource2 check 7"
 }
