@@ -187,12 +187,14 @@ ivshmem_others()
 # blocks FROM TO - of the disk, without a file system
 blocks()
 {
-	local sent
+	local got sent
 
 	sent=$(guest_run "$1" "dd if=/dev/urandom of=/blocks bs=1M count=12 2>/dev/null &&
 		dd if=/blocks of=/dev/pmem0 bs=1M conv=fsync 2>/dev/null && sha256sum </blocks
 		rm /blocks") || return
-	[ -n "$sent" ] && [ "$(guest_run "$2" "head -c 12M /dev/pmem0 | sha256sum")" = "$sent" ]
+	got=$(guest_run "$2" "dd if=/dev/pmem0 bs=1M count=12 2>/dev/null | sha256sum")
+	say "written: $sent" "read: $got"
+	[ -n "$sent" ] && [ "$got" = "$sent" ]
 }
 
 # file FROM TO NAME - in a file system
