@@ -268,6 +268,22 @@ test_region()
 	unloaded region change r owner 1 group root
 	unloaded region del r s t force
 	unloaded region del force
+	refuse 'missing argument: NAME' region serve
+	refuse 'missing argument: SOCKET' region serve r
+	refuse 'SOCKET: a name must not be empty' region serve r ""
+	refuse 'options go before the object' region serve r --vectors 2
+	refuse 'is too long for a socket' region serve r "/$(printf 'x%.0s' {1..107})"
+	refuse 'missing argument: the value of vectors' region serve r s vectors
+	refuse 'vectors: "x" is not a whole number of vectors' region serve r s vectors x
+	refuse 'vectors: 0 is out of range (1 to 32)' region serve r s vectors 0
+	refuse 'vectors: 33 is out of range (1 to 32)' region serve r s vectors 33
+	refuse 'unknown option "size", expected one of: mode, owner, group, vectors' region serve r s size 1M
+	refuse 'unknown option "vectors"' region add r size 1M vectors 2
+	refuse 'vectors is given twice' region serve r s vectors 1 vectors 2
+	unloaded region serve r "/$(printf 'x%.0s' {1..106})"
+	unloaded region serve r "$TMP/socket" v 32 mode 0660 owner root group root
+	[[ ! -e $TMP/socket ]]
+	verdict $? "serve: no socket without the module"
 	unloaded region
 	unloaded -j region show r
 }
@@ -409,6 +425,7 @@ test_commands()
 	[[ $rc == 1 && $err == "ivmctl: cannot open /no/such/file: No such file or directory" ]]
 	verdict $? "apply: a file that does not exist"
 	batch 2 '/batch:1: try is not for a batch' <<<"try 5"
+	batch 2 '/batch:1: serve is not for a batch' <<<"region serve pool s"
 	batch 2 '/wrong.conf:3: ' <<<"apply $TMP/wrong.conf"
 }
 
@@ -578,7 +595,12 @@ test_completion()
 	complete_to "port lladdr" address add 10.0.0.1 ""
 	complete_to "vnet0" address add 10.0.0.1 port vnet0
 	complete_to "all port coupling region peer help" monitor ""
-	complete_to "show add set del help" region ""
+	complete_to "show add set del serve help" region ""
+	complete_to "pool queue" region serve ""
+	complete_to "$TOOL/Makefile" region serve pool "$TOOL/Make"
+	complete_to "mode owner group vectors" region serve pool s ""
+	complete_to "vectors" region serve pool s mode 0600 v
+	complete_to "0660 0666" region serve pool s mode 066
 	complete_to "pool queue" region show ""
 	complete_to "queue" region del pool q
 	complete_to "pool queue force" region del ""
@@ -626,6 +648,7 @@ loaded=0
 	subtests render_test
 	subtests refusal_test
 	subtests figures_test
+	subtests peers_test
 } >"$TMP/results"
 
 echo "1..$nr"

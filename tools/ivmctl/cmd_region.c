@@ -1,39 +1,43 @@
 // SPDX-License-Identifier: GPL-2.0
 /* ivmctl region */
 #include <grp.h>
+#include <linux/ivshm.h>
 #include <linux/ivshm_netlink.h>
 #include <netlink/attr.h>
 #include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/un.h>
 
 #include "attr.h"
 #include "nl.h"
 #include "output.h"
+#include "serve.h"
 #include "verbs.h"
 
 enum option {
 	OPT_SIZE,
 	OPT_PAGE,
+	OPT_NODE,
 	OPT_MODE,
 	OPT_OWNER,
 	OPT_GROUP,
-	OPT_NODE,
+	OPT_VECTORS,
+	OPTIONS,
 };
 
 static const char *const options[] = {
 	[OPT_SIZE] = "size",
 	[OPT_PAGE] = "page",
+	[OPT_NODE] = "node",
 	[OPT_MODE] = "mode",
 	[OPT_OWNER] = "owner",
 	[OPT_GROUP] = "group",
-	[OPT_NODE] = "node",
-	NULL
+	[OPT_VECTORS] = "vectors",
 };
 
-/* What "set" can change. */
-static const unsigned int set_options =
-	1U << OPT_MODE | 1U << OPT_OWNER | 1U << OPT_GROUP;
+/* Of the socket, if nothing else is said. */
+#define SERVE_MODE	0600
 
 /**
  * struct request - what the user asks for
@@ -44,7 +48,7 @@ static const unsigned int set_options =
 struct request {
 	const char *name;
 	unsigned int given;
-	uint64_t value[OPT_NODE + 1];
+	uint64_t value[OPTIONS];
 };
 
 static int parse_mode(const struct ctx *ctx, const char *word, uint64_t *value)
@@ -110,36 +114,42 @@ static int parse_option(const struct ctx *ctx, struct request *req,
 		return parse_group(ctx, word, value);
 	case OPT_NODE:
 		return parse_number(ctx, "node", "a NUMA node's number", word, value);
+	case OPT_VECTORS:
+		return parse_number(ctx, "vectors", "vectors", word, value);
 	default:
 		return word_size(ctx, options[option], word, value);
 	}
 }
 
-/* NAME [OPTION VALUE]... with options of @allowed */
-static int parse(const struct ctx *ctx, struct request *req,
-		 unsigned int allowed, int argc, char **argv)
+/* [OPTION VALUE]... with options from @first to @last */
+static int parse_options(const struct ctx *ctx, struct request *req,
+			 unsigned int first, unsigned int last, int argc, char **argv)
 {
-	int i, option;
+	const char *words[OPTIONS + 1] = { NULL };
+	int i, match;
 
+	memcpy(words, &options[first], (last + 1 - first) * sizeof(words[0]));
+	for (i = 0; i < argc; i += 2) {
+		match = word_match(argv[i], words);
+		if (match < 0)
+			return word_unknown(ctx, "option", argv[i], match, words);
+		if (i + 1 == argc)
+			return usage(ctx, "missing argument: the value of %s", words[match]);
+		if (parse_option(ctx, req, first + (unsigned int)match, argv[i + 1]))
+			return RC_USAGE;
+	}
+	return 0;
+}
+
+/* NAME [OPTION VALUE]... with those of "add" */
+static int parse(const struct ctx *ctx, struct request *req, int argc, char **argv)
+{
 	if (!argc)
 		return usage_missing(ctx, "NAME");
 	req->name = argv[0];
 	if (word_name(ctx, "NAME", req->name))
 		return RC_USAGE;
-	for (i = 1; i < argc; i += 2) {
-		option = word_match(argv[i], options);
-		if (option < 0)
-			return word_unknown(ctx, "option", argv[i], option, options);
-		if (!(allowed & 1U << option))
-			return usage(ctx, "the %s of a region cannot be changed",
-				     options[option]);
-		if (i + 1 == argc)
-			return usage(ctx, "missing argument: the value of %s",
-				     options[option]);
-		if (parse_option(ctx, req, (unsigned int)option, argv[i + 1]))
-			return RC_USAGE;
-	}
-	return 0;
+	return parse_options(ctx, req, OPT_SIZE, OPT_GROUP, argc - 1, argv + 1);
 }
 
 static int send_region(struct ctx *ctx, const struct request *req, uint8_t cmd,
@@ -148,10 +158,10 @@ static int send_region(struct ctx *ctx, const struct request *req, uint8_t cmd,
 	static const int attrs[] = {
 		[OPT_SIZE] = IVSHM_A_REGION_SIZE,
 		[OPT_PAGE] = IVSHM_A_REGION_PAGE_SIZE,
+		[OPT_NODE] = IVSHM_A_REGION_NODE,
 		[OPT_MODE] = IVSHM_A_REGION_MODE,
 		[OPT_OWNER] = IVSHM_A_REGION_UID,
 		[OPT_GROUP] = IVSHM_A_REGION_GID,
-		[OPT_NODE] = IVSHM_A_REGION_NODE,
 	};
 	struct ivnl *nl = ivnl_get(ctx);
 	struct nlattr *nest;
@@ -182,7 +192,7 @@ static int region_add(struct ctx *ctx, int argc, char **argv)
 {
 	struct request req = { 0 };
 
-	if (parse(ctx, &req, ~0U, argc, argv))
+	if (parse(ctx, &req, argc, argv))
 		return RC_USAGE;
 	if (!(req.given & 1U << OPT_SIZE))
 		return usage_missing(ctx, "size BYTES");
@@ -194,9 +204,13 @@ static int region_add(struct ctx *ctx, int argc, char **argv)
 static int region_set(struct ctx *ctx, int argc, char **argv)
 {
 	struct request req = { 0 };
+	unsigned int i;
 
-	if (parse(ctx, &req, set_options, argc, argv))
+	if (parse(ctx, &req, argc, argv))
 		return RC_USAGE;
+	for (i = 0; i < OPT_MODE; i++)
+		if (req.given & 1U << i)
+			return usage(ctx, "the %s of a region cannot be changed", options[i]);
 	if (!req.given)
 		return usage_missing(ctx, "mode, owner or group");
 	return send_region(ctx, &req, IVSHM_CMD_REGION_SET, "change");
@@ -241,6 +255,43 @@ static int region_show(struct ctx *ctx, int argc, char **argv)
 	return verb_show(ctx, argc, argv, &ivnl_kind_region, show_regions);
 }
 
+/* The value of @option, or @otherwise. */
+static uint32_t value_or(const struct request *req, unsigned int option, uint32_t otherwise)
+{
+	return req->given & 1U << option ? (uint32_t)req->value[option] : otherwise;
+}
+
+static int region_serve(struct ctx *ctx, int argc, char **argv)
+{
+	struct serve_config config;
+	struct request req = { 0 };
+
+	if (ctx->file)
+		return usage(ctx, "serve is not for a batch");
+	if (!argc)
+		return usage_missing(ctx, "NAME");
+	config.name = argv[0];
+	if (word_name(ctx, "NAME", config.name))
+		return RC_USAGE;
+	if (argc < 2)
+		return usage_missing(ctx, "SOCKET");
+	config.path = argv[1];
+	if (word_name(ctx, "SOCKET", config.path))
+		return RC_USAGE;
+	if (strlen(config.path) >= sizeof(((struct sockaddr_un *)0)->sun_path))
+		return usage(ctx, "SOCKET: \"%s\" is too long for a socket", config.path);
+	if (parse_options(ctx, &req, OPT_MODE, OPT_VECTORS, argc - 2, argv + 2))
+		return RC_USAGE;
+	config.vectors = value_or(&req, OPT_VECTORS, 1);
+	if (!config.vectors || config.vectors > IVSHM_VECTORS)
+		return usage(ctx, "vectors: %u is out of range (1 to %u)", config.vectors,
+			     IVSHM_VECTORS);
+	config.mode = (mode_t)value_or(&req, OPT_MODE, SERVE_MODE);
+	config.owner = (uid_t)value_or(&req, OPT_OWNER, (uid_t)-1);
+	config.group = (gid_t)value_or(&req, OPT_GROUP, (gid_t)-1);
+	return serve(ctx, &config);
+}
+
 static const struct verb region_verbs[] = {
 	{ "show", "list", "[NAME]", "show one region or all", region_show },
 	{ "add", "new", "NAME size BYTES [OPTION VALUE]...",
@@ -248,6 +299,8 @@ static const struct verb region_verbs[] = {
 	{ "set", "change", "NAME OPTION VALUE [OPTION VALUE]...",
 	  "change who may open it", region_set },
 	{ "del", "delete", "NAME... [force]", "delete regions", region_del },
+	{ "serve", NULL, "NAME SOCKET [OPTION VALUE]...",
+	  "let peers with QEMU's ivshmem-doorbell meet", region_serve },
 	{ .name = NULL }
 };
 
@@ -263,5 +316,8 @@ const struct object object_region = {
 	"  mode MODE      permissions of the device (0600)\n"
 	"  owner USER     owner of the device (root)\n"
 	"  group GROUP    group of the device (root)\n"
-	"mode, owner and group can be set later.\n",
+	"mode, owner and group can be set later.\n"
+	"Options of serve:\n"
+	"  vectors N      of each peer, 1 to 32 (1)\n"
+	"  mode, owner, group  of the socket (0600, who serves)\n",
 };

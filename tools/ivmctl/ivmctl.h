@@ -10,6 +10,7 @@
  *   change.c  from what there is to what is declared, and back
  *   decl.c    what can be declared: JSON, requests, words, each kind of which
  *             has a file, coupling.c and address.c
+ *   serve*.c  a socket at which peers of a region meet
  *   trial.c   taking back what is not confirmed
  *   rates.c   what ports and pairs do in a second
  *   doctor_*.c  what is wrong with this host
