@@ -52,9 +52,11 @@ pair_is()
 	for ((i = 0; i < 60; i++)); do
 		"$ivmctl" coupling show busy >pairs
 		grep -q -E "fa0 -> fa1 +$1 +[0-9]+ +[0-9]+ +${2:-}" pairs && return
+		grep 'fa0 -> fa1' pairs
 		sleep 0.1
-	done
-	echo "fa0 -> fa1 is not $*:"
+	done >was
+	echo "fa0 -> fa1 is not $*, but in turn:"
+	uniq was
 	cat pairs flow.out
 	return 1
 }

@@ -195,15 +195,15 @@ static void rate_frames(struct __test_metadata *_metadata, FIXTURE_DATA(policy) 
 	ASSERT_EQ(0, tool("ivmctl coupling add lan0 %s tap0 tap1 park-us 1000000", type));
 	coupled(_metadata, self, 0, 1);
 	coupled(_metadata, self, 1, 0);
-	/* Each buffer was used once: none waits for its page to be mirrored. */
+	ASSERT_EQ(0, tool("ivmctl coupling change lan0 rate-frames 1k"));
+	EXPECT_TRUE(tool_says("rate-frames 1000/s", "ivmctl coupling show lan0"));
+	/* Each buffer is used once since the last fork: none waits for its page to be mirrored. */
 	for (i = 0; i < 300 / WINDOW; i++) {
 		EXPECT_EQ(WINDOW, flow_send(&g, WINDOW));
 		begin = now_ms();
 		while (g.seen != g.sent && now_ms() < begin + 5000)
 			flow_take(_metadata, &g, false, 10);
 	}
-	ASSERT_EQ(0, tool("ivmctl coupling change lan0 rate-frames 1k"));
-	EXPECT_TRUE(tool_says("rate-frames 1000/s", "ivmctl coupling show lan0"));
 	uplink = stat_of(0, IVSHM_A_STAT_TX_UPLINK_FRAMES);
 	parked = stat_of(1, IVSHM_A_STAT_PARKED);
 	measure(_metadata, &f, 1000, IVSHM_RATE_BURST_FRAMES);

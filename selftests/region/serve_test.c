@@ -413,6 +413,7 @@ TEST_F(serve, full)
 	EXPECT_EQ(NULL, join());
 	EXPECT_EQ(ECONNRESET, errno);
 	EXPECT_TRUE(server_says(&self->s, "cannot let a peer in: Too many users"));
+	ASSERT_EQ(0, client_until(c[0], 2, VECTORS, SOON));
 	client_leave(c[2]);
 	ASSERT_EQ(0, client_until(c[0], 2, 0, SOON));
 	late = join();
