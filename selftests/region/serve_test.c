@@ -342,7 +342,7 @@ TEST_F_TIMEOUT(serve, garbage, 120)
 TEST_F_TIMEOUT(serve, mute, 180)
 {
 	struct client *mute, *sluggish, *c, *d;
-	int files, i, id, nr = slow() ? 200 : 500;
+	int files, i, id, nr = slow() ? 60 : 500;
 	double began, end, longest = 0;
 	long kib;
 
@@ -442,7 +442,7 @@ TEST_F_TIMEOUT(serve, unprivileged, 120)
 	struct client *c, *d;
 	struct region_attrs at;
 	int mute[2], i;
-	double took;
+	double took = 1;
 	char path[32];
 
 	ASSERT_EQ(0, region_get(&self->c, "x", &at));
@@ -462,13 +462,16 @@ TEST_F_TIMEOUT(serve, unprivileged, 120)
 		close(client_dial(place[1]));
 	/* There are 200 under way: whoever comes has to wait. So does the server. */
 	d = client_new(client_dial(place[1]), VECTORS);
-	took = server_seconds(&self->s);
 	while (client_take(d, 1000) == 1)
 		;
-	sleep(2);
-	took = server_seconds(&self->s) - took;
-	TH_LOG("the server took %.2f s meanwhile, %lu messages came", took, d->told);
-	EXPECT_GT(1, took);
+	/* Once it has seen that the others have gone. */
+	for (i = 0; i < 20 && took > 0.3; i++) {
+		took = server_seconds(&self->s);
+		sleep(1);
+		took = server_seconds(&self->s) - took;
+	}
+	TH_LOG("the server took %.2f s of a second, %lu messages came", took, d->told);
+	EXPECT_TRUE(took <= 0.3);
 	EXPECT_GT(3 + 4 * VECTORS, d->told);
 	for (i = 0; i < 2; i++)
 		close(mute[i]);
