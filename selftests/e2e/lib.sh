@@ -37,10 +37,11 @@ mkdir -p "$work"
 # How much to send, how long to couple and uncouple, how long to wait (seconds).
 # The debug kernel is slow, and there for what only it can tell: it runs what
 # moves frames and what takes things away under traffic ("full" is 0), and its
-# guests need more than a millisecond to come up with receive buffers.
-options=()
+# guests need more than a millisecond to come up with receive buffers, and a pair is not
+# idle because a test takes long.
+options=() idle=''
 case $IVSHM_VM_KERNEL in
-debug) full=0 tcp_s=5 spread_s=10 size_mb=4 rounds=8 patience=60 udp_rate=200K few=1 options=(park-us 1000000) ;;
+debug) full=0 tcp_s=5 spread_s=10 size_mb=4 rounds=8 patience=60 udp_rate=200K few=1 options=(park-us 1000000) idle=600 ;;
 *) full=1 tcp_s=1 spread_s=3 size_mb=8 rounds=12 patience=20 udp_rate=1M few=20 ;;
 esac
 
@@ -165,7 +166,10 @@ pair_is() { [[ $(pair "$1" "$2" "$3") == $4 ]]; }
 
 couple()
 {
-	"$ivmctl" coupling add "$@" "${options[@]}"
+	local long=()
+
+	[ -z "$idle" ] || [ "$2" != dynamic ] || long=(idle "$idle")
+	"$ivmctl" coupling add "$@" "${options[@]}" "${long[@]}"
 }
 
 uncouple() { "$ivmctl" coupling del "$1"; }
