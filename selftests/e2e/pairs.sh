@@ -19,7 +19,7 @@ pairs_rate=500000
 
 pairs_guests()
 {
-	net_bridge br1 && ip link set vnet2 master br1 && net_tap vnet3 br1 &&
+	net_bridge br1 && ip link set vnet2 master br1 && net_tap vnet3 br1 multi_queue &&
 		start_guest d && guest_wait d && prepare_guest d &&
 		wait_for 10 port_is vnet3 running
 }
