@@ -32,6 +32,7 @@ struct detector_frame {
 	struct ivshm_addr *from, *to;	/* @from NULL if it was not learned */
 	bool by_ip;
 	u64 gen;
+	u64 checked;			/* the pair's, when it was decided slowly */
 	unsigned long now;
 };
 
@@ -186,16 +187,13 @@ static enum ivshm_reason frame_verdict(const struct detector_frame *f)
 {
 	struct ivshm_pair *pair = f->pair;
 	enum ivshm_reason reason = IVSHM_REASON_NONE, from, to;
-	u64 checked;
 
 	if (f->member->coupling->bypass)
 		return IVSHM_REASON_NONE;
 	if (READ_ONCE(pair->gen) != f->gen) {
-		/* Pairs with the release in check_pair(). */
-		checked = smp_load_acquire(&pair->checked);
-		reason = checked == f->gen ? READ_ONCE(pair->verdict) :
-					     IVSHM_REASON_CHECKING;
-		if (answer_is_old(f, checked, READ_ONCE(pair->checked_at)))
+		reason = f->checked == f->gen ? READ_ONCE(pair->verdict) :
+						IVSHM_REASON_CHECKING;
+		if (answer_is_old(f, f->checked, READ_ONCE(pair->checked_at)))
 			ivshm_detector_ask_pair(pair);
 	}
 	/* What is configured needs nobody's word. */
@@ -209,7 +207,11 @@ static enum ivshm_reason frame_verdict(const struct detector_frame *f)
 	return to ?: from;
 }
 
-/* Change the state unless an end is gone meanwhile. Returns the state then. */
+/*
+ * Change the state unless an end is gone, or the rules have been asked,
+ * meanwhile: their answer is newer, and a pair that falls silent keeps it.
+ * Returns the state then.
+ */
 static enum ivshm_pair_state frame_set_state(const struct detector_frame *f,
 					     enum ivshm_pair_state from,
 					     enum ivshm_pair_state to,
@@ -219,7 +221,8 @@ static enum ivshm_pair_state frame_set_state(const struct detector_frame *f,
 	enum ivshm_pair_state state;
 
 	spin_lock(&coupling->lock);
-	if (f->pair->state == from && !f->pair->deny &&
+	if (f->pair->state == from && f->pair->checked == f->checked &&
+	    !f->pair->deny &&
 	    ivshm_coupling_bound(f->member, f->src) &&
 	    ivshm_coupling_bound(&coupling->member[f->index], f->dst))
 		ivshm_coupling_pair_set(f->member, f->index, to, reason);
@@ -229,7 +232,7 @@ static enum ivshm_pair_state frame_set_state(const struct detector_frame *f,
 }
 
 /* The pair is not coupled, or what made it so does not hold any more. */
-static enum ivshm_path decide_slow(const struct detector_frame *f)
+static enum ivshm_path decide_slow(struct detector_frame *f)
 {
 	enum ivshm_pair_state state = READ_ONCE(f->pair->state);
 	struct ivshm_pair *pair = f->pair;
@@ -240,17 +243,17 @@ static enum ivshm_path decide_slow(const struct detector_frame *f)
 	if (state == IVSHM_PAIR_UPLINK && !window_reached(f))
 		return IVSHM_PATH_UPLINK;
 
+	/* Pairs with the release in check_pair(). */
+	f->checked = smp_load_acquire(&pair->checked);
 	reason = frame_verdict(f);
 	if (reason) {
 		if (state != IVSHM_PAIR_UPLINK)
 			WRITE_ONCE(pair->retry, f->now + DETECTOR_RETRY);
 		if (state != IVSHM_PAIR_UPLINK ||
 		    READ_ONCE(pair->reason) != reason)
-			frame_set_state(f, state, IVSHM_PAIR_UPLINK, reason);
-		return IVSHM_PATH_UPLINK;
-	}
-
-	if (state == IVSHM_PAIR_UPLINK) {
+			state = frame_set_state(f, state, IVSHM_PAIR_UPLINK,
+						reason);
+	} else if (state == IVSHM_PAIR_UPLINK) {
 		if (time_before(f->now, READ_ONCE(pair->retry)))
 			return IVSHM_PATH_UPLINK;
 		WRITE_ONCE(pair->last, f->now);

@@ -50,7 +50,7 @@ static void check_pair(const struct ivshm_bridge_rules *rules,
 	WRITE_ONCE(pair->verdict, reason);
 	WRITE_ONCE(pair->checked_at, jiffies);
 	WRITE_ONCE(pair->gen, reason ? 0 : gen);
-	/* The verdict goes with it; pairs with frame_verdict(). */
+	/* The verdict goes with it; pairs with decide_slow(). */
 	smp_store_release(&pair->checked, gen);
 	/* A yes waits for a frame that makes use of it. */
 	if (!reason && pair->state == IVSHM_PAIR_UPLINK)
