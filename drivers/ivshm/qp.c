@@ -178,6 +178,7 @@ struct ivshm_qp *ivshm_qp_alloc(void)
 		list_add_tail(&qp->frames[i].list, &qp->free);
 	}
 	qp->rate_at = U64_MAX;
+	qp->linger.until = U64_MAX;
 	for (i = 0; i < IVSHM_PARKS; i++) {
 		INIT_LIST_HEAD(&qp->parks[i].frames);
 		INIT_LIST_HEAD(&qp->parks[i].wait);
@@ -446,7 +447,7 @@ static unsigned long ivshm_qp_work(struct ivshm_qp *qp, unsigned long bits, u64 
 			    BIT(IVSHM_WORK_TAP_OUT)))
 			again |= ivshm_tx_work(qp);
 	}
-	*deadline = ivshm_park_deadline(qp);
+	*deadline = min(ivshm_park_deadline(qp), qp->linger.until);
 	if (rx->started && qp->isolating && qp->isolating != qp->isolated)
 		*deadline = min(*deadline, qp->isolate_at);
 	if (rx->started && qp->tap_since)

@@ -289,6 +289,24 @@ struct ivshm_park {
 /* Nor this: frames for all members that wait for the rate of their sender, in order. */
 #define IVSHM_PARK_RATE		(U32_MAX - 1)
 
+/**
+ * struct ivshm_linger - a transmit ring that is looked at by time; see tx_linger.c
+ * @until:	ktime, ns, of the next look; U64_MAX if the guest notifies us
+ * @since:	ktime, ns, when the ring was found empty last, and
+ * @idx:	ivshm_vring.last_avail then
+ * @on:		it is being looked at by time: there is a signal to be made up for
+ * @misses:	looks in a row that found too few frames
+ * @bytes:	of the frames taken since
+ */
+struct ivshm_linger {
+	u64 until;
+	u64 since;
+	u16 idx;
+	bool on;
+	u8 misses;
+	u32 bytes;
+};
+
 /* Scratch space of a worker for one delivery; see deliver.c. */
 struct ivshm_scratch;
 struct ivshm_tx_fast;
@@ -363,6 +381,7 @@ struct ivshm_pull;
  * @nr_parked:	frames in all parks
  * @rate_at:	ktime, ns, when frames that wait for the rate are to be tried again;
  *		U64_MAX if there are none
+ * @linger:	when the transmit ring is looked at without being asked
  * @ways:	how frames go to the other members of the coupling
  * @hashing:	queues are being chosen by hashes: make them early
  * @redo:	frames that a signal kept from being sent, or a translation that is
@@ -444,6 +463,7 @@ struct ivshm_qp {
 	u32 nr_parks;
 	u32 nr_parked;
 	u64 rate_at;
+	struct ivshm_linger linger;
 	struct ivshm_ways *ways;
 	bool hashing;
 	struct list_head redo;

@@ -30,32 +30,37 @@ void ivshm_tx_drop(struct ivshm_qp *qp, struct ivshm_frame *f,
 	ivshm_tx_done(qp, f);
 }
 
-void ivshm_tx_complete(struct ivshm_qp *qp)
+/* False if that is to be done once the VMM has said where the ring is. */
+static bool ivshm_tx_publish(struct ivshm_qp *qp)
 {
 	struct ivshm_vring *ring = &qp->vq[IVSHM_VQ_TX].ring;
 	bool missing, signal = false;
 	int err = 0;
 
-	if (!qp->nr_tx_used)
-		return;
 	do {
 		ivshm_gmem_read_lock(qp->gm);
 		missing = ivshm_vring_begin(ring, ivshm_gmem_generation(qp->gm));
 		if (!missing && !ring->broken) {
 			ivshm_vring_push(ring, qp->tx_used, qp->nr_tx_used);
-			signal = ivshm_vring_should_signal(ring);
+			signal = !ivshm_tx_hold_signal(qp) && ivshm_vring_should_signal(ring);
 		}
 		ivshm_gmem_read_unlock(qp->gm);
 		/* A signal: the VMM stops us and will not look at the ring. */
 		if (missing)
 			err = ivshm_qp_fault(qp, IVSHM_VQ_TX);
 	} while (missing && !err);
-	/* Later, once the VMM has said where the ring is. */
 	if (err == -EINPROGRESS)
-		return;
+		return false;
 	qp->nr_tx_used = 0;
 	if (signal)
 		ivshm_qp_interrupt(qp, IVSHM_VQ_TX);
+	return true;
+}
+
+void ivshm_tx_complete(struct ivshm_qp *qp)
+{
+	if (qp->nr_tx_used)
+		ivshm_tx_publish(qp);
 }
 
 /* How much of a frame the detector wants to see. */
@@ -182,6 +187,7 @@ static int ivshm_tx_fetch_long(struct ivshm_qp *qp, struct list_head *frames)
 		ivshm_vnet_check_tcp(f, ring->le, f->buf->data[at]);
 	f->buf->hdr = f->hdr;
 	ivshm_qp_count(qp, IVSHM_A_STAT_BOUNCED);
+	qp->linger.bytes += f->len;
 	list_add_tail(&f->list, frames);
 	return 0;
 drop:
@@ -250,6 +256,7 @@ static int ivshm_tx_fetch(struct ivshm_qp *qp, struct list_head *frames, u32 *by
 		if (qp->hashing)
 			ivshm_frame_hash(qp, f);
 		*bytes += f->len;
+		qp->linger.bytes += f->len;
 		list_move_tail(&f->list, frames);
 	}
 unlock:
@@ -298,13 +305,13 @@ static bool ivshm_tx_enable_kick(struct ivshm_qp *qp)
 	return again;
 }
 
-/* The ring is empty: true if it stays so until the guest notifies us. */
+/* The ring is empty: true if it is not to be looked at before its time, or a kick. */
 static bool ivshm_tx_idle(struct ivshm_qp *qp)
 {
-	return !ivshm_tx_poll(qp) && !ivshm_tx_enable_kick(qp);
+	return ivshm_tx_linger(qp) || (!ivshm_tx_poll(qp) && !ivshm_tx_enable_kick(qp));
 }
 
-unsigned long ivshm_tx_work(struct ivshm_qp *qp)
+static unsigned long ivshm_tx_rounds(struct ivshm_qp *qp)
 {
 	LIST_HEAD(frames);
 	u32 bytes = 0, round;
@@ -368,4 +375,18 @@ unsigned long ivshm_tx_work(struct ivshm_qp *qp)
 			break;
 	}
 	return BIT(IVSHM_WORK_TX);
+}
+
+unsigned long ivshm_tx_work(struct ivshm_qp *qp)
+{
+	unsigned long again;
+
+	qp->linger.until = U64_MAX;
+	again = ivshm_tx_rounds(qp);
+	if (qp->linger.on && !again && qp->linger.until == U64_MAX) {
+		/* The last ones have not been told of. */
+		qp->linger.on = false;
+		qp->linger.on = !ivshm_tx_publish(qp);
+	}
+	return again;
 }

@@ -4,6 +4,7 @@
  *
  *   tx.c         take a batch of chains, check and copy headers; later publish
  *                the chains of frames that are done
+ *   tx_linger.c  when to look at the ring again             (does not sleep)
  *   tx_fast.c    a run of simple frames for one receiver    (does not sleep)
  *   tx_direct.c  decide each, deliver runs for one receiver   (does not sleep)
  *   tx_wait.c    have frames wait, or drop them             (does not sleep)
@@ -84,6 +85,13 @@ void ivshm_tx_count_direct(struct ivshm_qp *qp, struct ivshm_qp *dst,
 			   bool delivered);
 /* Publish completed chains and interrupt if the guest wants it. */
 void ivshm_tx_complete(struct ivshm_qp *qp);
+/*
+ * The transmit ring is empty: true if it fills by itself, and will be looked at by
+ * ivshm_qp.linger, so that the guest need not notify us.
+ */
+bool ivshm_tx_linger(struct ivshm_qp *qp);
+/* Then it is not told each time, either, that frames are done, but for a quarter of the ring. */
+bool ivshm_tx_hold_signal(const struct ivshm_qp *qp);
 
 /* Bytes of a chain: @len from offset @skip on. In a read section. */
 int ivshm_segs_read(struct ivshm_gmem *gm, const struct ivshm_vring_seg *seg,

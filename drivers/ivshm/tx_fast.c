@@ -291,6 +291,7 @@ static u32 ivshm_tx_fast_to(struct ivshm_qp *qp, struct ivshm_qp *dst,
 	spin_unlock(&dst->rx_lock);
 	trace_ivshm_deliver(qp, dst, fast->nr, fast->bytes);
 	ivshm_tx_count_direct(qp, dst, d->pair, fast->nr, fast->bytes, true);
+	qp->linger.bytes += fast->bytes;
 	if (wake)
 		ivshm_qp_tell_buffers(dst);
 	return fast->nr;

@@ -44,13 +44,13 @@ static void ivshm_worker_sleep(struct ivshm_worker *w, u64 deadline)
 			flush_signals(current);
 			continue;
 		}
+		slept = true;
 		if (deadline == U64_MAX) {
 			schedule();
 		} else if (!schedule_hrtimeout(&expires, HRTIMER_MODE_ABS)) {
 			set_bit(IVSHM_WORK_PARK, &w->pending);
 			break;
 		}
-		slept = true;
 	}
 	__set_current_state(TASK_RUNNING);
 

@@ -16,9 +16,12 @@ declared_before_start()
 
 all_running()
 {
-	local port
+	local guest port
 
-	for port in vnet0 vnet1 vnet2 mvt0 mvt1; do
+	for guest in "${guests[@]}"; do
+		wait_for 5 port_is "${port_of[$guest]}" running || return
+	done
+	for port in mvt0 mvt1; do
 		wait_for 5 port_is "$port" running || return
 	done
 }

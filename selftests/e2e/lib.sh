@@ -49,6 +49,8 @@ declare -A address=([a]=192.0.2.1 [b]=192.0.2.2 [c]=192.0.2.3 [d]=192.0.2.4 [e]=
 	[far]=192.0.2.99 [host]=192.0.2.254)
 declare -A port_of=([a]=vnet0 [b]=vnet1 [c]=vnet2 [d]=vnet3 [e]=vnet4)
 
+read -ra guests <<<"${IVSHM_E2E_GUESTS:-a b c}"
+
 say() { printf '%s\n' "$*"; }
 
 # wait_for SECONDS COMMAND... - until it succeeds

@@ -9,6 +9,7 @@
  * A packet socket hears what passes the taps: what goes direct it does not.
  */
 #include <errno.h>
+#include <poll.h>
 #include <sys/ioctl.h>
 
 #include "kselftest_harness.h"
@@ -394,6 +395,73 @@ TEST_F_TIMEOUT(path, cost, TIMEOUT)
 	EXPECT_EQ(n, B(RX_DIRECT_FRAMES));
 	EXPECT_EQ(n, B(INTERRUPTS_RX));
 	EXPECT_EQ(0, B(KICKS_RX));
+}
+
+#define LINGER_US	"/sys/module/ivshm/parameters/tx_linger_us"
+
+/* A guest sends frames, a few at a time, without a pause. Returns how often it kicked. */
+static int send_a_lot(struct __test_metadata *_metadata, struct guest *from, struct guest *to)
+{
+	struct pollfd told = { .fd = from->ring[GUEST_TX].call, .events = POLLIN };
+	__u32 piece = from->hdr_len, seq = 0, seen = 0;
+	__u8 frame[60];
+	struct guest_frame f;
+	int i, kicks = 0;
+	__u64 calls;
+
+	while (seq < 2000) {
+		/* Of the last ones it wants to be told. */
+		if (seq == 2000 - 4) {
+			while (poll(&told, 1, 0) == 1)
+				ASSERT_EQ(sizeof(calls), read(told.fd, &calls, sizeof(calls)));
+			guest_arm(from, GUEST_TX);
+		}
+		for (i = 0; i < 4; i++, seq++) {
+			frame_make(frame, sizeof(frame), to->mac, from->mac, 6, seq);
+			ASSERT_EQ(0, guest_send_pieces(from, NULL, frame, sizeof(frame), &piece, 1,
+						       GUEST_MORE));
+		}
+		kicks += guest_publish(from, GUEST_TX);
+		/* What is looked at by time is looked at soon. */
+		while (seq - seen > 64)
+			if (guest_recv(to, &f, 1000) == 1)
+				seen++;
+			else
+				ASSERT_EQ(0, guest_pending(to, GUEST_RX));
+		guest_tx_reap(from);
+	}
+	EXPECT_EQ(1, poll(&told, 1, 1000));
+	EXPECT_EQ(0, guest_tx_drain(from, 1000));
+	for (; seen < seq; seen++)
+		ASSERT_EQ(1, guest_recv(to, &f, 1000));
+	return kicks;
+}
+
+/*
+ * Who sends all the time need not notify the device each time; the last frame and
+ * its completion come all the same, and the next frame is one to notify of.
+ */
+TEST_F_TIMEOUT(path, lingers, TIMEOUT)
+{
+	struct guest *a = &self->g[0], *b = &self->g[1];
+	int i, with = 0, without = 0;
+	long us = env_number(LINGER_US);
+
+	ASSERT_LT(0, us);
+	learn(_metadata, self);
+	ASSERT_EQ(0, ctl_couple("lan0", IVSHM_COUPLING_DYNAMIC, NULL, tap[0], tap[1], NULL));
+	couple_pair(_metadata, a, b);
+	for (i = 0; i < 5; i++) {
+		with += send_a_lot(_metadata, a, b);
+		usleep(20000);
+		EXPECT_EQ(0, guest_pass(a, b, 100, i));
+		EXPECT_EQ(0, env_write(LINGER_US, "0"));
+		without += send_a_lot(_metadata, a, b);
+		EXPECT_EQ(0, env_write(LINGER_US, "200"));
+	}
+	TH_LOG("10000 frames: %d kicks, %d without lingering", with, without);
+	EXPECT_GT(without, with * 2);
+	EXPECT_EQ(200, us);
 }
 
 /* Whether the device asked for no kicks. */
