@@ -294,7 +294,8 @@ struct ivshm_park {
  * @until:	ktime, ns, of the next look; U64_MAX if the guest notifies us
  * @since:	ktime, ns, when the ring was found empty last, and
  * @idx:	ivshm_vring.last_avail then
- * @on:		it is being looked at by time: there is a signal to be made up for
+ * @on:		it is being looked at by time
+ * @owes:	a signal was held back
  * @misses:	looks in a row that found too few frames
  * @bytes:	of the frames taken since
  */
@@ -303,6 +304,7 @@ struct ivshm_linger {
 	u64 since;
 	u16 idx;
 	bool on;
+	bool owes;
 	u8 misses;
 	u32 bytes;
 };

@@ -30,11 +30,10 @@ void ivshm_tx_drop(struct ivshm_qp *qp, struct ivshm_frame *f,
 	ivshm_tx_done(qp, f);
 }
 
-/* False if that is to be done once the VMM has said where the ring is. */
-static bool ivshm_tx_publish(struct ivshm_qp *qp)
+static void ivshm_tx_publish(struct ivshm_qp *qp)
 {
 	struct ivshm_vring *ring = &qp->vq[IVSHM_VQ_TX].ring;
-	bool missing, signal = false;
+	bool missing, signal = false, hold = false;
 	int err = 0;
 
 	do {
@@ -42,19 +41,21 @@ static bool ivshm_tx_publish(struct ivshm_qp *qp)
 		missing = ivshm_vring_begin(ring, ivshm_gmem_generation(qp->gm));
 		if (!missing && !ring->broken) {
 			ivshm_vring_push(ring, qp->tx_used, qp->nr_tx_used);
-			signal = !ivshm_tx_hold_signal(qp) && ivshm_vring_should_signal(ring);
+			hold = ivshm_tx_hold_signal(qp);
+			signal = !hold && ivshm_vring_should_signal(ring);
 		}
 		ivshm_gmem_read_unlock(qp->gm);
 		/* A signal: the VMM stops us and will not look at the ring. */
 		if (missing)
 			err = ivshm_qp_fault(qp, IVSHM_VQ_TX);
 	} while (missing && !err);
+	/* Later, once the VMM has said where the ring is. */
 	if (err == -EINPROGRESS)
-		return false;
+		return;
 	qp->nr_tx_used = 0;
+	qp->linger.owes = hold;
 	if (signal)
 		ivshm_qp_interrupt(qp, IVSHM_VQ_TX);
-	return true;
 }
 
 void ivshm_tx_complete(struct ivshm_qp *qp)
@@ -379,14 +380,15 @@ static unsigned long ivshm_tx_rounds(struct ivshm_qp *qp)
 
 unsigned long ivshm_tx_work(struct ivshm_qp *qp)
 {
+	struct ivshm_linger *l = &qp->linger;
 	unsigned long again;
 
-	qp->linger.until = U64_MAX;
+	l->until = U64_MAX;
 	again = ivshm_tx_rounds(qp);
-	if (qp->linger.on && !again && qp->linger.until == U64_MAX) {
-		/* The last ones have not been told of. */
-		qp->linger.on = false;
-		qp->linger.on = !ivshm_tx_publish(qp);
-	}
+	if (!again && l->until == U64_MAX)
+		l->on = false;
+	/* Of what is done the guest was not told: it may be what it waits for. */
+	if (l->owes && !again && (!l->on || l->misses))
+		ivshm_tx_publish(qp);
 	return again;
 }

@@ -90,7 +90,7 @@ void ivshm_tx_complete(struct ivshm_qp *qp);
  * ivshm_qp.linger, so that the guest need not notify us.
  */
 bool ivshm_tx_linger(struct ivshm_qp *qp);
-/* Then it is not told each time, either, that frames are done, but for a quarter of the ring. */
+/* As long as it fills, it is not told each time, either, that frames are done. */
 bool ivshm_tx_hold_signal(const struct ivshm_qp *qp);
 
 /* Bytes of a chain: @len from offset @skip on. In a read section. */

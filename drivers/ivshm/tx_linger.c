@@ -59,6 +59,6 @@ bool ivshm_tx_hold_signal(const struct ivshm_qp *qp)
 {
 	const struct ivshm_vring *ring = &qp->vq[IVSHM_VQ_TX].ring;
 
-	return qp->linger.on && ring->signalled_used_valid &&
+	return qp->linger.on && !qp->linger.misses && ring->signalled_used_valid &&
 	       (u16)(ring->last_used - ring->signalled_used) < ring->num / 4;
 }
