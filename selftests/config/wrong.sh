@@ -10,6 +10,12 @@
 # pairs_of NR - members p0, p1, ...
 pairs_of() { seq -f 'p%.0f' -s ' ' 0 $(($1 - 1)); }
 
+# wrong_line TYPE LINE TEXT - LINE, of a coupling of that TYPE
+wrong_line()
+{
+	$wrong 3 "$3" < <(printf '[coupling lan0]\ntype = %s\n%s\n' "$1" "$2")
+}
+
 wrong_files()
 {
 	local wrong=$1
@@ -132,11 +138,7 @@ wrong_files()
 		[coupling lan0]
 		Type = static
 	END
-	$wrong 3 'type is given twice, expected it once (first: line 2)' <<-'END'
-		[coupling lan0]
-		type = static
-		type = static
-	END
+	wrong_line static 'type = static' 'type is given twice, expected it once (first: line 2)'
 	$wrong 4 'members is given twice, expected it once (first: line 3)' <<-'END'
 		[coupling lan0]
 		type = static
@@ -147,11 +149,7 @@ wrong_files()
 		[coupling lan0]
 		type =
 	END
-	$wrong 3 'idle has no value, expected KEY = VALUE' <<-'END'
-		[coupling lan0]
-		type = dynamic
-		idle = ; 5
-	END
+	wrong_line dynamic 'idle = ; 5' 'idle has no value, expected KEY = VALUE'
 	$wrong 3 '"dynamic" goes on with type, expected KEY = VALUE (only members, upper and deny may go on)' \
 		< <(printf '[coupling lan0]\ntype = static\n\tdynamic\n')
 	$wrong 2 'a byte 0x00, expected text' < <(printf '[coupling lan0]\ntype = \0static\n')
@@ -190,93 +188,29 @@ wrong_files()
 		[coupling lan0]
 		type = static dynamic
 	END
-	$wrong 3 'threshold = "0", expected 1 to 1000000 frames per second' <<-'END'
-		[coupling lan0]
-		type = dynamic
-		threshold = 0
-	END
-	$wrong 3 'threshold = "1000001", expected 1 to 1000000' <<-'END'
-		[coupling lan0]
-		type = dynamic
-		threshold = 1000001
-	END
-	$wrong 3 'threshold = "never", expected 1 to 1000000' <<-'END'
-		[coupling lan0]
-		type = dynamic
-		threshold = never
-	END
-	$wrong 3 'idle = "86401", expected 0 to 86400 seconds, or never' <<-'END'
-		[coupling lan0]
-		type = dynamic
-		idle = 86401
-	END
-	$wrong 3 'idle = "30s", expected 0 to 86400 seconds' <<-'END'
-		[coupling lan0]
-		type = dynamic
-		idle = 30s
-	END
-	$wrong 3 'idle = "-1", expected 0 to 86400 seconds' <<-'END'
-		[coupling lan0]
-		type = dynamic
-		idle = -1
-	END
-	$wrong 3 'park-us = "0x10", expected 0 to 1000000 microseconds' <<-'END'
-		[coupling lan0]
-		type = static
-		park-us = 0x10
-	END
-	$wrong 3 'park-us = "99999999999999999999999", expected 0 to 1000000' <<-'END'
-		[coupling lan0]
-		type = static
-		park-us = 99999999999999999999999
-	END
-	$wrong 3 'park-us = "1 2", expected 0 to 1000000' <<-'END'
-		[coupling lan0]
-		type = static
-		park-us = 1 2
-	END
-	$wrong 3 'full = "wait", expected park or drop' <<-'END'
-		[coupling lan0]
-		type = static
-		full = wait
-	END
-	$wrong 3 'rate-bytes = "100000000001", expected 0 to 100000000000 bytes per second, or none' <<-'END'
-		[coupling lan0]
-		type = static
-		rate-bytes = 100000000001
-	END
-	$wrong 3 'rate-bytes = "99999999999999999999g", expected 0 to' <<-'END'
-		[coupling lan0]
-		type = static
-		rate-bytes = 99999999999999999999g
-	END
-	$wrong 3 'rate-frames = "1M5", expected 0 to 1000000000 frames per second, or none' <<-'END'
-		[coupling lan0]
-		type = static
-		rate-frames = 1M5
-	END
-	$wrong 3 'rate-frames = "2g", expected 0 to 1000000000' <<-'END'
-		[coupling lan0]
-		type = static
-		rate-frames = 2g
-	END
-	$wrong 3 '"vnet0", expected SENDER:RECEIVER' <<-'END'
-		[coupling lan0]
-		type = static
-		deny = vnet0
-	END
+	wrong_line dynamic 'threshold = 0' 'threshold = "0", expected 1 to 1000000 frames per second'
+	wrong_line dynamic 'threshold = 1000001' 'threshold = "1000001", expected 1 to 1000000'
+	wrong_line dynamic 'threshold = never' 'threshold = "never", expected 1 to 1000000'
+	wrong_line dynamic 'idle = 86401' 'idle = "86401", expected 0 to 86400 seconds, or never'
+	wrong_line dynamic 'idle = 30s' 'idle = "30s", expected 0 to 86400 seconds'
+	wrong_line dynamic 'idle = -1' 'idle = "-1", expected 0 to 86400 seconds'
+	wrong_line static 'park-us = 0x10' 'park-us = "0x10", expected 0 to 1000000 microseconds'
+	wrong_line static 'park-us = 99999999999999999999999' \
+		'park-us = "99999999999999999999999", expected 0 to 1000000'
+	wrong_line static 'park-us = 1 2' 'park-us = "1 2", expected 0 to 1000000'
+	wrong_line static 'full = wait' 'full = "wait", expected park or drop'
+	wrong_line static 'rate-bytes = 100000000001' \
+		'rate-bytes = "100000000001", expected 0 to 100000000000 bytes per second, or none'
+	wrong_line static 'rate-bytes = 99999999999999999999g' \
+		'rate-bytes = "99999999999999999999g", expected 0 to'
+	wrong_line static 'rate-frames = 1M5' \
+		'rate-frames = "1M5", expected 0 to 1000000000 frames per second, or none'
+	wrong_line static 'rate-frames = 2g' 'rate-frames = "2g", expected 0 to 1000000000'
+	wrong_line static 'deny = vnet0' '"vnet0", expected SENDER:RECEIVER'
 	$wrong 4 '"vnet0", expected SENDER:RECEIVER' \
 		< <(printf '[coupling lan0]\ntype = static\ndeny = vnet1:vnet2\n\tvnet3:vnet4 vnet0\n')
-	$wrong 3 'bypass = "maybe", expected no or yes' <<-'END'
-		[coupling lan0]
-		type = dynamic
-		bypass = maybe
-	END
-	$wrong 3 'bypass = "1", expected no or yes' <<-'END'
-		[coupling lan0]
-		type = dynamic
-		bypass = 1
-	END
+	wrong_line dynamic 'bypass = maybe' 'bypass = "maybe", expected no or yes'
+	wrong_line dynamic 'bypass = 1' 'bypass = "1", expected no or yes'
 	$wrong 4 'idle is for dynamic couplings, expected type = dynamic (line 2 says static)' <<-'END'
 		[coupling lan0]
 		type = static
@@ -296,21 +230,9 @@ wrong_files()
 		bypass = no
 	END
 
-	$wrong 3 'strict = "on", expected no or yes' <<-'END'
-		[coupling lan0]
-		type = static
-		strict = on
-	END
-	$wrong 3 'disabled = "0", expected no or yes' <<-'END'
-		[coupling lan0]
-		type = static
-		disabled = 0
-	END
-	$wrong 3 'match = "ipv4", expected mac or ip' <<-'END'
-		[coupling lan0]
-		type = dynamic
-		match = ipv4
-	END
+	wrong_line static 'strict = on' 'strict = "on", expected no or yes'
+	wrong_line static 'disabled = 0' 'disabled = "0", expected no or yes'
+	wrong_line dynamic 'match = ipv4' 'match = "ipv4", expected mac or ip'
 	$wrong 4 'match is for dynamic couplings, expected type = dynamic (line 2 says static)' <<-'END'
 		[coupling lan0]
 		type = static
@@ -350,45 +272,19 @@ wrong_files()
 	END
 
 	# Members
-	$wrong 3 '0 members, expected at least two interfaces' <<-'END'
-		[coupling lan0]
-		type = static
-		members =
-	END
-	$wrong 3 '1 member, expected at least two interfaces' <<-'END'
-		[coupling lan0]
-		type = static
-		members = vnet0 # vnet1
-	END
-	$wrong 3 '0 members, expected at least two interfaces' <<-'END'
-		[coupling lan0]
-		type = static
-		upper =
-	END
-	$wrong 3 'bad upper device "a/b", expected the name of an interface' <<-'END'
-		[coupling lan0]
-		type = dynamic
-		upper = br0 a/b
-	END
-	$wrong 3 'bad pattern "longer-than-15-*", expected at most 15 bytes' <<-'END'
-		[coupling lan0]
-		type = dynamic
-		members = longer-than-15-*
-	END
-	$wrong 3 'bad pattern "vnet/*", expected one for names of interfaces' <<-'END'
-		[coupling lan0]
-		type = dynamic
-		members = vnet/*
-	END
+	wrong_line static 'members =' '0 members, expected at least two interfaces'
+	wrong_line static 'members = vnet0 # vnet1' '1 member, expected at least two interfaces'
+	wrong_line static 'upper =' '0 members, expected at least two interfaces'
+	wrong_line dynamic 'upper = br0 a/b' 'bad upper device "a/b", expected the name of an interface'
+	wrong_line dynamic 'members = longer-than-15-*' \
+		'bad pattern "longer-than-15-*", expected at most 15 bytes'
+	wrong_line dynamic 'members = vnet/*' 'bad pattern "vnet/*", expected one for names of interfaces'
 	$wrong 3 '65 members, expected at most 64' < <(
 		printf '[coupling lan0]\ntype = static\nmembers =\n'
 		pairs_of 65 | fold -s -w 60 | sed 's/^/\t/'
 	)
-	$wrong 3 'vnet0 is a member already, expected an interface in one coupling only (first: ' <<-'END'
-		[coupling lan0]
-		type = static
-		members = vnet0 vnet1 vnet0
-	END
+	wrong_line static 'members = vnet0 vnet1 vnet0' \
+		'vnet0 is a member already, expected an interface in one coupling only (first: '
 	$wrong 7 'vnet1 is a member already, expected an interface in one coupling only (first: ' <<-'END'
 		[coupling lan0]
 		type = static
@@ -401,19 +297,8 @@ wrong_files()
 	$wrong 4 'bad member "sixteen-letters1", expected at most 15 bytes, as interfaces have' < <(
 		printf '[coupling lan0]\ntype = static\nmembers = vnet0 vnet1\n\tsixteen-letters1\n'
 	)
-	$wrong 3 'bad member "eth0:1", expected the name of an interface' <<-'END'
-		[coupling lan0]
-		type = static
-		members = vnet0 eth0:1
-	END
-	$wrong 3 'bad member "../x", expected the name of an interface' <<-'END'
-		[coupling lan0]
-		type = static
-		members = vnet0 ../x
-	END
-	$wrong 3 'bad member "..", expected the name of an interface' <<-'END'
-		[coupling lan0]
-		type = static
-		members = vnet0 ..
-	END
+	wrong_line static 'members = vnet0 eth0:1' \
+		'bad member "eth0:1", expected the name of an interface'
+	wrong_line static 'members = vnet0 ../x' 'bad member "../x", expected the name of an interface'
+	wrong_line static 'members = vnet0 ..' 'bad member "..", expected the name of an interface'
 }
