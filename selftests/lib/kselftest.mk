@@ -33,15 +33,10 @@ $(OUTPUT)/%.o: %.c $(HEADERS) | $(OUTPUT)
 $(OUTPUT)/%_test: $(OUTPUT)/%_test.o $(LIBOBJS)
 	$(CC) $(CFLAGS) -pthread -o $@ $^ $(LIBS)
 
-$(OUTPUT):
-	mkdir -p $@
-
 run_tests: all
 	@$(RUN_TESTS)
 
-clean:
-	rm -rf $(OUTPUT)
-
-.PHONY: all run_tests clean
+.PHONY: run_tests
 .SECONDARY:
-.DELETE_ON_ERROR:
+
+include ../lib/output.mk
