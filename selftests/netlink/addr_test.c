@@ -15,19 +15,19 @@
 
 FIXTURE(addr)
 {
-	struct request r;
+	struct control r;
 };
 
 FIXTURE_SETUP(addr)
 {
-	ASSERT_EQ(0, req_setup(&self->r)) {
+	ASSERT_EQ(0, req_open(&self->r)) {
 		TH_LOG("root, a network namespace and the module are needed");
 	}
 }
 
 FIXTURE_TEARDOWN(addr)
 {
-	req_teardown(&self->r);
+	control_close(&self->r);
 }
 
 static const uint8_t mac[6] = { 2, 0, 0, 0, 0, 1 };
@@ -40,7 +40,7 @@ static int addr_len(int type)
 }
 
 /* Offset of the address. */
-static unsigned int addr_begin(struct request *r, int cmd, int type, const void *addr,
+static unsigned int addr_begin(struct control *r, int cmd, int type, const void *addr,
 			       unsigned int *nest)
 {
 	nl_begin(r->msg, r->family, cmd, 0);
@@ -48,23 +48,23 @@ static unsigned int addr_begin(struct request *r, int cmd, int type, const void 
 	return nl_put(r->msg, type, addr, addr_len(type));
 }
 
-static int addr_add(struct request *r, int type, const void *addr, const char *port)
+static int addr_add(struct control *r, int type, const void *addr, const char *port)
 {
 	unsigned int nest;
 
 	addr_begin(r, IVSHM_CMD_ADDR_NEW, type, addr, &nest);
 	nl_put_str(r->msg, A(PORT), port);
 	nl_nest_end(r->msg, nest);
-	return req_talk(r, NULL, NULL);
+	return control_talk(r, NULL, NULL);
 }
 
-static int addr_del(struct request *r, int type, const void *addr)
+static int addr_del(struct control *r, int type, const void *addr)
 {
 	unsigned int nest;
 
 	addr_begin(r, IVSHM_CMD_ADDR_DEL, type, addr, &nest);
 	nl_nest_end(r->msg, nest);
-	return req_talk(r, NULL, NULL);
+	return control_talk(r, NULL, NULL);
 }
 
 struct found {
@@ -97,7 +97,7 @@ static int read_addr(const struct nlmsghdr *nlh, const struct nlattr *attrs, int
 
 TEST_F(addr, read_back)
 {
-	struct request *r = &self->r, other;
+	struct control *r = &self->r, other;
 	struct found found = { 0 };
 	unsigned int nest;
 
@@ -107,7 +107,7 @@ TEST_F(addr, read_back)
 	nl_put_str(r->msg, A(PORT), "p0");
 	nl_put(r->msg, A(LLADDR), mac, sizeof(mac));
 	nl_nest_end(r->msg, nest);
-	ASSERT_EQ(0, req_talk(r, NULL, NULL));
+	ASSERT_EQ(0, control_talk(r, NULL, NULL));
 
 	ASSERT_EQ(0, req_dump(r, IVSHM_CMD_ADDR_GET, read_addr, &found));
 	EXPECT_EQ(3, found.nr);
@@ -154,7 +154,7 @@ TEST_F(addr, refusals)
 		{ A(IPV6), "\xfe\x80\0\0\0\0\0\0\0\0\0\0\0\0\0\1" },
 		{ A(IPV6), "\xff\2\0\0\0\0\0\0\0\0\0\0\0\0\0\1" },
 	};
-	struct request *r = &self->r;
+	struct control *r = &self->r;
 	struct found found = { 0 };
 	unsigned int nest, at, i;
 
@@ -170,27 +170,27 @@ TEST_F(addr, refusals)
 	/* Without a port, without an address, with two, too short. */
 	addr_begin(r, IVSHM_CMD_ADDR_NEW, A(MAC), mac, &nest);
 	nl_nest_end(r->msg, nest);
-	EXPECT_EQ(-EINVAL, req_talk(r, NULL, NULL));
+	EXPECT_EQ(-EINVAL, control_talk(r, NULL, NULL));
 	EXPECT_EQ(A(PORT), (int)r->answer.miss_type);
 	nl_begin(r->msg, r->family, IVSHM_CMD_ADDR_NEW, 0);
 	nest = nl_nest(r->msg, IVSHM_A_ADDR);
 	nl_put_str(r->msg, A(PORT), "p0");
 	nl_nest_end(r->msg, nest);
-	EXPECT_EQ(-EINVAL, req_talk(r, NULL, NULL));
+	EXPECT_EQ(-EINVAL, control_talk(r, NULL, NULL));
 	EXPECT_EQ(nest, r->answer.offset);
 	addr_begin(r, IVSHM_CMD_ADDR_NEW, A(MAC), mac, &nest);
 	at = nl_put(r->msg, A(IPV4), ip4, 4);
 	nl_put_str(r->msg, A(PORT), "p0");
 	nl_nest_end(r->msg, nest);
-	EXPECT_EQ(-EINVAL, req_talk(r, NULL, NULL));
+	EXPECT_EQ(-EINVAL, control_talk(r, NULL, NULL));
 	EXPECT_EQ(at, r->answer.offset);
 	nl_begin(r->msg, r->family, IVSHM_CMD_ADDR_DEL, 0);
 	nest = nl_nest(r->msg, IVSHM_A_ADDR);
 	nl_put(r->msg, A(MAC), mac, 5);
 	nl_nest_end(r->msg, nest);
-	EXPECT_GT(0, req_talk(r, NULL, NULL));
+	EXPECT_GT(0, control_talk(r, NULL, NULL));
 	nl_begin(r->msg, r->family, IVSHM_CMD_ADDR_NEW, 0);
-	EXPECT_EQ(-EINVAL, req_talk(r, NULL, NULL));
+	EXPECT_EQ(-EINVAL, control_talk(r, NULL, NULL));
 	EXPECT_STRNE("", r->answer.text);
 
 	/* A MAC address is at no MAC address, and none is at a group's. */
@@ -198,13 +198,13 @@ TEST_F(addr, refusals)
 	nl_put_str(r->msg, A(PORT), "p0");
 	at = nl_put(r->msg, A(LLADDR), mac, 6);
 	nl_nest_end(r->msg, nest);
-	EXPECT_EQ(-EINVAL, req_talk(r, NULL, NULL));
+	EXPECT_EQ(-EINVAL, control_talk(r, NULL, NULL));
 	EXPECT_EQ(at, r->answer.offset);
 	addr_begin(r, IVSHM_CMD_ADDR_NEW, A(IPV4), ip4, &nest);
 	nl_put_str(r->msg, A(PORT), "p0");
 	at = nl_put(r->msg, A(LLADDR), bad[0].addr, 6);
 	nl_nest_end(r->msg, nest);
-	EXPECT_EQ(-EINVAL, req_talk(r, NULL, NULL));
+	EXPECT_EQ(-EINVAL, control_talk(r, NULL, NULL));
 	EXPECT_EQ(at, r->answer.offset);
 
 	EXPECT_EQ(0, req_dump(r, IVSHM_CMD_ADDR_GET, read_addr, &found));
@@ -231,7 +231,7 @@ TEST_F(addr, couplings)
 		{ IVSHM_A_MEMBER_PRESENT, "", 0 },
 	};
 	unsigned int nest, rules, rule, i, at;
-	struct request *r = &self->r;
+	struct control *r = &self->r;
 
 	for (i = 0; i < ARRAY_SIZE(bad); i++) {
 		nest = req_begin_named(r, IVSHM_CMD_COUPLING_NEW, "x");
@@ -242,7 +242,7 @@ TEST_F(addr, couplings)
 		nl_nest_end(r->msg, rule);
 		nl_nest_end(r->msg, rules);
 		nl_nest_end(r->msg, nest);
-		EXPECT_GT(0, req_talk(r, NULL, NULL))
+		EXPECT_GT(0, control_talk(r, NULL, NULL))
 			TH_LOG("rule %u", i);
 		EXPECT_EQ(at, r->answer.offset)
 			TH_LOG("rule %u", i);
@@ -262,37 +262,37 @@ TEST_F(addr, couplings)
 		nl_nest_end(r->msg, rule);
 		nl_nest_end(r->msg, rules);
 		nl_nest_end(r->msg, nest);
-		EXPECT_EQ(-EINVAL, req_talk(r, NULL, NULL));
+		EXPECT_EQ(-EINVAL, control_talk(r, NULL, NULL));
 	}
 
 	/* A change of what there is not, of what cannot be, and of nothing. */
 	nest = req_begin_named(r, IVSHM_CMD_COUPLING_SET, "x");
 	nl_nest_end(r->msg, nest);
-	EXPECT_EQ(-ENOENT, req_talk(r, NULL, NULL));
+	EXPECT_EQ(-ENOENT, control_talk(r, NULL, NULL));
 	ASSERT_EQ(0, req_add(r, "x", STATIC, "p", 2));
 	nest = req_begin_named(r, IVSHM_CMD_COUPLING_SET, "x");
 	at = nl_put_u32(r->msg, IVSHM_A_COUPLING_IDLE, 1);
 	nl_nest_end(r->msg, nest);
-	EXPECT_EQ(-EINVAL, req_talk(r, NULL, NULL));
+	EXPECT_EQ(-EINVAL, control_talk(r, NULL, NULL));
 	EXPECT_EQ(at, r->answer.offset);
 	nest = req_begin_named(r, IVSHM_CMD_COUPLING_SET, "x");
 	at = nl_put_u8(r->msg, IVSHM_A_COUPLING_DISABLED, 2);
 	nl_nest_end(r->msg, nest);
-	EXPECT_EQ(-EINVAL, req_talk(r, NULL, NULL));
+	EXPECT_EQ(-EINVAL, control_talk(r, NULL, NULL));
 	EXPECT_EQ(at, r->answer.offset);
 	nest = req_begin_named(r, IVSHM_CMD_COUPLING_SET, "x");
 	at = nl_put_u8(r->msg, IVSHM_A_COUPLING_BYPASS, 1);
 	nl_nest_end(r->msg, nest);
-	EXPECT_EQ(-EINVAL, req_talk(r, NULL, NULL));
+	EXPECT_EQ(-EINVAL, control_talk(r, NULL, NULL));
 	EXPECT_EQ(at, r->answer.offset);
 	nest = req_begin_named(r, IVSHM_CMD_COUPLING_SET, "x");
 	nl_nest_end(r->msg, nest);
-	EXPECT_EQ(0, req_talk(r, NULL, NULL));
+	EXPECT_EQ(0, control_talk(r, NULL, NULL));
 }
 
 TEST_F(addr, many)
 {
-	struct request *r = &self->r;
+	struct control *r = &self->r;
 	struct found found = { 0 };
 	uint8_t ip[4] = { 10, 1 };
 	int i, failed = 0;

@@ -21,19 +21,19 @@
 
 FIXTURE(netlink)
 {
-	struct request r;
+	struct control r;
 };
 
 FIXTURE_SETUP(netlink)
 {
-	ASSERT_EQ(0, req_setup(&self->r)) {
+	ASSERT_EQ(0, req_open(&self->r)) {
 		TH_LOG("root, a network namespace and the module are needed");
 	}
 }
 
 FIXTURE_TEARDOWN(netlink)
 {
-	req_teardown(&self->r);
+	control_close(&self->r);
 }
 
 /*
@@ -107,7 +107,7 @@ static int read_coupling(const struct nlmsghdr *nlh, const struct nlattr *attrs,
 
 TEST_F(netlink, read_back)
 {
-	struct request *r = &self->r;
+	struct control *r = &self->r;
 	struct coupling c = { .bypass = -2 };
 	unsigned int nest;
 
@@ -119,7 +119,7 @@ TEST_F(netlink, read_back)
 	nl_put_u32(r->msg, A(PARK_US), 1000000);
 	nl_put_u8(r->msg, A(BYPASS), 1);
 	nl_nest_end(r->msg, nest);
-	ASSERT_EQ(0, req_talk(r, NULL, NULL));
+	ASSERT_EQ(0, control_talk(r, NULL, NULL));
 	ASSERT_EQ(0, req_get(r, "full", read_coupling, &c));
 	EXPECT_STREQ("full", c.name);
 	EXPECT_EQ(DYNAMIC, (int)c.type);
@@ -158,7 +158,7 @@ TEST_F(netlink, read_back)
 
 TEST_F(netlink, longest)
 {
-	struct request *r = &self->r;
+	struct control *r = &self->r;
 	struct coupling c = { 0 };
 	int i, j, wrong = 0;
 
@@ -191,7 +191,7 @@ TEST_F(netlink, longest)
  */
 
 struct seen {
-	struct request *r;
+	struct control *r;
 	int times[2000];
 	int nr, others, interrupted;
 };
@@ -220,7 +220,7 @@ static int read_many(const struct nlmsghdr *nlh, const struct nlattr *attrs, int
 
 TEST_F_TIMEOUT(netlink, many, 120)
 {
-	struct request *r = &self->r;
+	struct control *r = &self->r;
 	struct seen seen = { 0 };
 	int i, wrong = 0;
 	char name[16], stem[16];
@@ -276,7 +276,7 @@ static int read_and_delete(const struct nlmsghdr *nlh, const struct nlattr *attr
 
 TEST_F(netlink, overtaken)
 {
-	struct request *r = &self->r;
+	struct control *r = &self->r;
 	struct seen seen = { .r = r };
 	int i, odd = 0;
 	char name[16], stem[16];
@@ -302,8 +302,8 @@ TEST_F(netlink, overtaken)
 
 TEST_F(netlink, namespaces)
 {
-	struct request *r = &self->r;
-	struct request other = *r;
+	struct control *r = &self->r;
+	struct control other = *r;
 
 	ASSERT_EQ(0, req_add(r, "x", DYNAMIC, "p", 2));
 	ASSERT_EQ(0, unshare(CLONE_NEWNET));
@@ -321,7 +321,7 @@ TEST_F(netlink, namespaces)
 }
 
 /* Runs @fn in a child; its exit status. */
-static int in_child(int (*fn)(struct request *r), struct request *r)
+static int in_child(int (*fn)(struct control *r), struct control *r)
 {
 	int status;
 	pid_t pid;
@@ -347,17 +347,17 @@ static int drop_net_admin(void)
 }
 
 /* A command about nothing: whether it is allowed is asked first. */
-static int try_command(struct request *r, int cmd, int object)
+static int try_command(struct control *r, int cmd, int object)
 {
 	unsigned int nest;
 
 	nl_begin(r->msg, r->family, cmd, 0);
 	nest = nl_nest(r->msg, object);
 	nl_nest_end(r->msg, nest);
-	return req_talk(r, NULL, NULL);
+	return control_talk(r, NULL, NULL);
 }
 
-static int without_privilege(struct request *r)
+static int without_privilege(struct control *r)
 {
 	if (drop_net_admin())
 		return 1;
@@ -377,14 +377,14 @@ static int without_privilege(struct request *r)
 
 TEST_F(netlink, privileges)
 {
-	struct request *r = &self->r;
+	struct control *r = &self->r;
 
 	ASSERT_EQ(0, req_add(r, "x", DYNAMIC, "p", 2));
 	EXPECT_EQ(0, in_child(without_privilege, r));
 	EXPECT_EQ(1, req_nr_couplings(r));
 }
 
-static int in_user_namespace(struct request *r)
+static int in_user_namespace(struct control *r)
 {
 	int err;
 
@@ -401,7 +401,7 @@ static int in_user_namespace(struct request *r)
 
 TEST_F(netlink, user_namespace)
 {
-	struct request *r = &self->r;
+	struct control *r = &self->r;
 	int status = in_child(in_user_namespace, r);
 
 	/* Root of a container may couple the ports of the container. */
@@ -441,9 +441,9 @@ static int read_event(const struct nlmsghdr *nlh, const struct nlattr *attrs, in
 
 TEST_F(netlink, events)
 {
-	struct request *r = &self->r;
+	struct control *r = &self->r;
 	struct event event;
-	struct request other = *r;
+	struct control other = *r;
 	int listener;
 
 	listener = nl_listen(r->group);
@@ -477,7 +477,7 @@ TEST_F(netlink, events)
 
 TEST_F(netlink, empty)
 {
-	struct request *r = &self->r;
+	struct control *r = &self->r;
 	int nr = 0;
 
 	EXPECT_EQ(0, req_dump(r, IVSHM_CMD_PORT_GET, req_count, &nr));

@@ -298,3 +298,30 @@ int nl_family(int sock, int *group)
 	*group = family.group;
 	return answer.error ? -1 : family.id;
 }
+
+int control_open(struct control *c)
+{
+	c->msg = malloc(sizeof(*c->msg));
+	if (!c->msg)
+		return -ENOMEM;
+	c->sock = nl_open();
+	if (c->sock < 0)
+		return -errno;
+	c->family = nl_family(c->sock, &c->group);
+	if (c->family >= 0)
+		return 0;
+	fputs("# root and the module are needed\n", stderr);
+	return -ENOENT;
+}
+
+void control_close(struct control *c)
+{
+	close(c->sock);
+	free(c->msg);
+}
+
+int control_talk(struct control *c, nl_reader *reader, void *arg)
+{
+	nl_talk(c->sock, c->msg, &c->answer, reader, arg);
+	return c->answer.error;
+}

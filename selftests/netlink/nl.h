@@ -63,6 +63,22 @@ typedef int nl_reader(const struct nlmsghdr *nlh, const struct nlattr *attrs,
 /* Send and read up to the acknowledgment, or the end of the dump. */
 void nl_talk(int sock, struct nl_msg *msg, struct nl_answer *answer,
 	     nl_reader *reader, void *arg);
+
+/* A socket in the current network namespace, a message, the last answer. */
+struct control {
+	struct nl_msg *msg;
+	struct nl_answer answer;
+	int sock;
+	int family;
+	int group;
+};
+
+/* 0, or -ENOENT and a word of why if the module is not loaded. */
+int control_open(struct control *c);
+void control_close(struct control *c);
+/* Send c->msg. Returns the error, 0 or negative. */
+int control_talk(struct control *c, nl_reader *reader, void *arg);
+
 /* One event within a second. False if there is none. */
 bool nl_event(int sock, nl_reader *reader, void *arg);
 

@@ -12,19 +12,19 @@
 
 FIXTURE(policy)
 {
-	struct request r;
+	struct control r;
 };
 
 FIXTURE_SETUP(policy)
 {
-	ASSERT_EQ(0, req_setup(&self->r)) {
+	ASSERT_EQ(0, req_open(&self->r)) {
 		TH_LOG("root, a network namespace and the module are needed");
 	}
 }
 
 FIXTURE_TEARDOWN(policy)
 {
-	req_teardown(&self->r);
+	control_close(&self->r);
 }
 
 struct policy {
@@ -72,7 +72,7 @@ static unsigned int put_pair(struct nl_msg *msg, const char *src, const char *ds
 }
 
 /* One pair to be denied or allowed. */
-static int change_pair(struct request *r, int attr, const char *src, const char *dst,
+static int change_pair(struct control *r, int attr, const char *src, const char *dst,
 		       unsigned int *at)
 {
 	unsigned int nest = req_begin_named(r, IVSHM_CMD_COUPLING_SET, "x");
@@ -81,13 +81,13 @@ static int change_pair(struct request *r, int attr, const char *src, const char 
 	*at = put_pair(r->msg, src, dst);
 	nl_nest_end(r->msg, list);
 	nl_nest_end(r->msg, nest);
-	return req_talk(r, NULL, NULL);
+	return control_talk(r, NULL, NULL);
 }
 
 TEST_F(policy, read_back)
 {
 	const uint64_t bytes = IVSHM_RATE_BYTES_MAX;
-	struct request *r = &self->r;
+	struct control *r = &self->r;
 	struct policy p = { 0 };
 	unsigned int nest, list;
 
@@ -103,7 +103,7 @@ TEST_F(policy, read_back)
 	put_pair(r->msg, "p0", "p1");
 	nl_nest_end(r->msg, list);
 	nl_nest_end(r->msg, nest);
-	ASSERT_EQ(0, req_talk(r, NULL, NULL));
+	ASSERT_EQ(0, control_talk(r, NULL, NULL));
 	ASSERT_EQ(0, req_get(r, "x", read_policy, &p));
 	EXPECT_EQ(IVSHM_FULL_DROP, p.full);
 	EXPECT_EQ(bytes, p.rate_bytes);
@@ -123,7 +123,7 @@ TEST_F(policy, read_back)
 	put_pair(r->msg, "p0", "p1");
 	nl_nest_end(r->msg, list);
 	nl_nest_end(r->msg, nest);
-	ASSERT_EQ(0, req_talk(r, NULL, NULL));
+	ASSERT_EQ(0, control_talk(r, NULL, NULL));
 	memset(&p, 0, sizeof(p));
 	ASSERT_EQ(0, req_get(r, "x", read_policy, &p));
 	EXPECT_EQ(IVSHM_FULL_PARK, p.full);
@@ -152,7 +152,7 @@ TEST_F(policy, refusals)
 		{ "", "p1" }, { "p0", "" }, { "p0", "a/b" }, { "a b", "p0" },
 	};
 	const uint64_t bytes = IVSHM_RATE_BYTES_MAX + 1;
-	struct request *r = &self->r;
+	struct control *r = &self->r;
 	struct policy p = { 0 };
 	unsigned int at, nest, list, i;
 
@@ -183,25 +183,25 @@ TEST_F(policy, refusals)
 	at = put_pair(r->msg, "p0", "nobody");
 	nl_nest_end(r->msg, list);
 	nl_nest_end(r->msg, nest);
-	EXPECT_EQ(-EINVAL, req_talk(r, NULL, NULL));
+	EXPECT_EQ(-EINVAL, control_talk(r, NULL, NULL));
 	EXPECT_EQ(at, r->answer.offset);
 
 	/* Values. */
 	nest = req_begin_named(r, IVSHM_CMD_COUPLING_SET, "x");
 	at = nl_put(r->msg, A(RATE_BYTES), &bytes, sizeof(bytes));
 	nl_nest_end(r->msg, nest);
-	EXPECT_EQ(-EINVAL, req_talk(r, NULL, NULL));
+	EXPECT_EQ(-EINVAL, control_talk(r, NULL, NULL));
 	EXPECT_EQ(at, r->answer.offset);
 	EXPECT_STRNE("", r->answer.text);
 	nest = req_begin_named(r, IVSHM_CMD_COUPLING_SET, "x");
 	at = nl_put_u32(r->msg, A(RATE_FRAMES), IVSHM_RATE_FRAMES_MAX + 1);
 	nl_nest_end(r->msg, nest);
-	EXPECT_EQ(-EINVAL, req_talk(r, NULL, NULL));
+	EXPECT_EQ(-EINVAL, control_talk(r, NULL, NULL));
 	EXPECT_EQ(at, r->answer.offset);
 	nest = req_begin_named(r, IVSHM_CMD_COUPLING_SET, "x");
 	at = nl_put_u32(r->msg, A(FULL), IVSHM_FULL_DROP + 1);
 	nl_nest_end(r->msg, nest);
-	EXPECT_EQ(-EINVAL, req_talk(r, NULL, NULL));
+	EXPECT_EQ(-EINVAL, control_talk(r, NULL, NULL));
 	EXPECT_EQ(at, r->answer.offset);
 	ASSERT_EQ(0, req_get(r, "x", read_policy, &p));
 	EXPECT_EQ(IVSHM_FULL_PARK, p.full);
@@ -215,7 +215,7 @@ TEST_F(policy, refusals)
 	at = put_pair(r->msg, "q0", "q2");
 	nl_nest_end(r->msg, list);
 	nl_nest_end(r->msg, nest);
-	EXPECT_EQ(-EINVAL, req_talk(r, NULL, NULL));
+	EXPECT_EQ(-EINVAL, control_talk(r, NULL, NULL));
 	EXPECT_EQ(at, r->answer.offset);
 	EXPECT_EQ(1, req_nr_couplings(r));
 	/* There is nothing to be allowed then. */
@@ -225,14 +225,14 @@ TEST_F(policy, refusals)
 	list = nl_nest(r->msg, A(ALLOW));
 	nl_nest_end(r->msg, list);
 	nl_nest_end(r->msg, nest);
-	EXPECT_EQ(-EINVAL, req_talk(r, NULL, NULL));
+	EXPECT_EQ(-EINVAL, control_talk(r, NULL, NULL));
 	EXPECT_EQ(1, req_nr_couplings(r));
 }
 
 /* As many as there may be, in a coupling of the most members, in a dump. */
 TEST_F(policy, longest)
 {
-	struct request *r = &self->r;
+	struct control *r = &self->r;
 	static struct policy p;
 	unsigned int nest, list, at = 0;
 	char src[16], dst[16];
@@ -251,7 +251,7 @@ TEST_F(policy, longest)
 		}
 		nl_nest_end(r->msg, list);
 		nl_nest_end(r->msg, nest);
-		EXPECT_EQ(more ? -E2BIG : 0, req_talk(r, NULL, NULL));
+		EXPECT_EQ(more ? -E2BIG : 0, control_talk(r, NULL, NULL));
 		if (more)
 			EXPECT_EQ(at, r->answer.offset);
 	}

@@ -12,19 +12,19 @@
 
 FIXTURE(refusal)
 {
-	struct request r;
+	struct control r;
 };
 
 FIXTURE_SETUP(refusal)
 {
-	ASSERT_EQ(0, req_setup(&self->r)) {
+	ASSERT_EQ(0, req_open(&self->r)) {
 		TH_LOG("root, a network namespace and the module are needed");
 	}
 }
 
 FIXTURE_TEARDOWN(refusal)
 {
-	req_teardown(&self->r);
+	control_close(&self->r);
 }
 
 /*
@@ -81,7 +81,7 @@ static const struct wrong wrongs[] = {
 };
 
 /* Returns the offset of the attribute that is wrong. */
-static unsigned int put_wrong(struct request *r, const struct wrong *wrong)
+static unsigned int put_wrong(struct control *r, const struct wrong *wrong)
 {
 	unsigned int at[A(MAX) + 1] = { 0 }, nest, members;
 	struct nl_msg *msg = r->msg;
@@ -112,14 +112,14 @@ static unsigned int put_wrong(struct request *r, const struct wrong *wrong)
 
 TEST_F(refusal, refusals)
 {
-	struct request *r = &self->r;
+	struct control *r = &self->r;
 	unsigned int at;
 	int i;
 
 	ASSERT_EQ(0, req_add(r, "taken", DYNAMIC, "t", 2));
 	for (i = 0; i < (int)ARRAY_SIZE(wrongs); i++) {
 		at = put_wrong(r, &wrongs[i]);
-		EXPECT_EQ(-wrongs[i].error, req_talk(r, NULL, NULL)) {
+		EXPECT_EQ(-wrongs[i].error, control_talk(r, NULL, NULL)) {
 			TH_LOG("%s", wrongs[i].what);
 		}
 		EXPECT_EQ(at, r->answer.offset) {
@@ -136,7 +136,7 @@ TEST_F(refusal, refusals)
 
 TEST_F(refusal, missing)
 {
-	struct request *r = &self->r;
+	struct control *r = &self->r;
 	static const int needed[] = { A(NAME), A(TYPE), A(MEMBERS) };
 	unsigned int nest;
 	int i;
@@ -150,7 +150,7 @@ TEST_F(refusal, missing)
 		if (needed[i] != A(MEMBERS))
 			req_put_members(r->msg, "p", 2);
 		nl_nest_end(r->msg, nest);
-		EXPECT_EQ(-EINVAL, req_talk(r, NULL, NULL));
+		EXPECT_EQ(-EINVAL, control_talk(r, NULL, NULL));
 		EXPECT_EQ((unsigned int)needed[i], r->answer.miss_type);
 		EXPECT_EQ(nest, r->answer.miss_nest);
 		EXPECT_STRNE("", r->answer.text);
@@ -164,7 +164,7 @@ TEST_F(refusal, missing)
 	req_put_member(r->msg, NULL);
 	nl_nest_end(r->msg, i);
 	nl_nest_end(r->msg, nest);
-	EXPECT_EQ(-EINVAL, req_talk(r, NULL, NULL));
+	EXPECT_EQ(-EINVAL, control_talk(r, NULL, NULL));
 	EXPECT_EQ((unsigned int)IVSHM_A_MEMBER_NAME, r->answer.miss_type);
 	EXPECT_STRNE("", r->answer.text);
 	EXPECT_EQ(0, req_nr_couplings(r));
@@ -173,7 +173,7 @@ TEST_F(refusal, missing)
 /* The same for all commands: no object, no name, no such thing. */
 TEST_F(refusal, no_object)
 {
-	struct request *r = &self->r;
+	struct control *r = &self->r;
 	static const struct {
 		int cmd, object, name, none;
 	} kinds[] = {
@@ -187,14 +187,14 @@ TEST_F(refusal, no_object)
 
 	for (i = 0; i < (int)ARRAY_SIZE(kinds); i++) {
 		nl_begin(r->msg, r->family, kinds[i].cmd, 0);
-		EXPECT_EQ(-EINVAL, req_talk(r, NULL, NULL));
+		EXPECT_EQ(-EINVAL, control_talk(r, NULL, NULL));
 		EXPECT_EQ((unsigned int)kinds[i].object, r->answer.miss_type);
 		EXPECT_STRNE("", r->answer.text);
 
 		nl_begin(r->msg, r->family, kinds[i].cmd, 0);
 		nest = nl_nest(r->msg, kinds[i].object);
 		nl_nest_end(r->msg, nest);
-		EXPECT_EQ(-EINVAL, req_talk(r, NULL, NULL));
+		EXPECT_EQ(-EINVAL, control_talk(r, NULL, NULL));
 		EXPECT_EQ((unsigned int)kinds[i].name, r->answer.miss_type);
 		EXPECT_EQ(nest, r->answer.miss_nest);
 		EXPECT_STRNE("", r->answer.text);
@@ -205,7 +205,7 @@ TEST_F(refusal, no_object)
 		nest = nl_nest(r->msg, kinds[i].object);
 		at = nl_put_str(r->msg, kinds[i].name, "nobody");
 		nl_nest_end(r->msg, nest);
-		EXPECT_EQ(-kinds[i].none, req_talk(r, NULL, NULL));
+		EXPECT_EQ(-kinds[i].none, control_talk(r, NULL, NULL));
 		EXPECT_EQ(at, r->answer.offset);
 		EXPECT_STRNE("", r->answer.text);
 	}
@@ -213,14 +213,14 @@ TEST_F(refusal, no_object)
 
 TEST_F(refusal, other_objects)
 {
-	struct request *r = &self->r;
+	struct control *r = &self->r;
 	unsigned int nest;
 
 	/* Attributes that a command does not know are refused, not ignored. */
 	nl_begin(r->msg, r->family, IVSHM_CMD_COUPLING_GET, 0);
 	nest = nl_nest(r->msg, IVSHM_A_ADDR);
 	nl_nest_end(r->msg, nest);
-	EXPECT_EQ(-EINVAL, req_talk(r, NULL, NULL));
+	EXPECT_EQ(-EINVAL, control_talk(r, NULL, NULL));
 	EXPECT_EQ(nest, r->answer.offset);
 	EXPECT_STRNE("", r->answer.text);
 
@@ -229,18 +229,18 @@ TEST_F(refusal, other_objects)
 	nest = nl_nest(r->msg, IVSHM_A_COUPLING);
 	nl_put_str(r->msg, A(NAME), "x");
 	nl_nest_end(r->msg, nest);
-	EXPECT_EQ(-EINVAL, req_talk(r, NULL, NULL));
+	EXPECT_EQ(-EINVAL, control_talk(r, NULL, NULL));
 	EXPECT_STRNE("", r->answer.text);
 
 	nl_begin(r->msg, r->family, IVSHM_CMD_ADDR_GET, NLM_F_DUMP);
 	nl_nest_end(r->msg, nl_nest(r->msg, IVSHM_A_ADDR));
-	EXPECT_EQ(-EINVAL, req_talk(r, NULL, NULL));
+	EXPECT_EQ(-EINVAL, control_talk(r, NULL, NULL));
 
 	/* Events are no requests, and addresses can only be dumped. */
 	nl_begin(r->msg, r->family, IVSHM_CMD_PAIR_NTF, 0);
-	EXPECT_EQ(-EOPNOTSUPP, req_talk(r, NULL, NULL));
+	EXPECT_EQ(-EOPNOTSUPP, control_talk(r, NULL, NULL));
 	nl_begin(r->msg, r->family, IVSHM_CMD_ADDR_GET, 0);
-	EXPECT_EQ(-EOPNOTSUPP, req_talk(r, NULL, NULL));
+	EXPECT_EQ(-EOPNOTSUPP, control_talk(r, NULL, NULL));
 }
 
 TEST_HARNESS_MAIN

@@ -3,45 +3,23 @@
 #include <errno.h>
 #include <sched.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
 #include "request.h"
 
-int req_setup(struct request *r)
+int req_open(struct control *c)
 {
-	r->msg = malloc(sizeof(*r->msg));
-	if (!r->msg || unshare(CLONE_NEWNET))
-		return -errno;
-	r->sock = nl_open();
-	if (r->sock < 0)
-		return -errno;
-	r->family = nl_family(r->sock, &r->group);
-	return r->family < 0 ? -ENOENT : 0;
-}
-
-void req_teardown(struct request *r)
-{
-	close(r->sock);
-	free(r->msg);
-}
-
-int req_talk(struct request *r, nl_reader *reader, void *arg)
-{
-	nl_talk(r->sock, r->msg, &r->answer, reader, arg);
-	return r->answer.error;
+	return unshare(CLONE_NEWNET) ? -errno : control_open(c);
 }
 
 /* A request about the coupling of that name; the nest is left open. */
-unsigned int req_begin_named(struct request *r, int cmd, const char *name)
+unsigned int req_begin_named(struct control *c, int cmd, const char *name)
 {
 	unsigned int nest;
 
-	nl_begin(r->msg, r->family, cmd, 0);
-	nest = nl_nest(r->msg, IVSHM_A_COUPLING);
+	nl_begin(c->msg, c->family, cmd, 0);
+	nest = nl_nest(c->msg, IVSHM_A_COUPLING);
 	if (name)
-		nl_put_str(r->msg, IVSHM_A_COUPLING_NAME, name);
+		nl_put_str(c->msg, IVSHM_A_COUPLING_NAME, name);
 	return nest;
 }
 
@@ -69,32 +47,32 @@ unsigned int req_put_members(struct nl_msg *msg, const char *stem, int nr)
 	return nest;
 }
 
-int req_add(struct request *r, const char *name, int type, const char *stem, int nr)
+int req_add(struct control *c, const char *name, int type, const char *stem, int nr)
 {
-	unsigned int nest = req_begin_named(r, IVSHM_CMD_COUPLING_NEW, name);
+	unsigned int nest = req_begin_named(c, IVSHM_CMD_COUPLING_NEW, name);
 
-	nl_put_u32(r->msg, IVSHM_A_COUPLING_TYPE, type);
-	req_put_members(r->msg, stem, nr);
-	nl_nest_end(r->msg, nest);
-	return req_talk(r, NULL, NULL);
+	nl_put_u32(c->msg, IVSHM_A_COUPLING_TYPE, type);
+	req_put_members(c->msg, stem, nr);
+	nl_nest_end(c->msg, nest);
+	return control_talk(c, NULL, NULL);
 }
 
-int req_get(struct request *r, const char *name, nl_reader *reader, void *arg)
+int req_get(struct control *c, const char *name, nl_reader *reader, void *arg)
 {
-	nl_nest_end(r->msg, req_begin_named(r, IVSHM_CMD_COUPLING_GET, name));
-	return req_talk(r, reader, arg);
+	nl_nest_end(c->msg, req_begin_named(c, IVSHM_CMD_COUPLING_GET, name));
+	return control_talk(c, reader, arg);
 }
 
-int req_del(struct request *r, const char *name)
+int req_del(struct control *c, const char *name)
 {
-	nl_nest_end(r->msg, req_begin_named(r, IVSHM_CMD_COUPLING_DEL, name));
-	return req_talk(r, NULL, NULL);
+	nl_nest_end(c->msg, req_begin_named(c, IVSHM_CMD_COUPLING_DEL, name));
+	return control_talk(c, NULL, NULL);
 }
 
-int req_dump(struct request *r, int cmd, nl_reader *reader, void *arg)
+int req_dump(struct control *c, int cmd, nl_reader *reader, void *arg)
 {
-	nl_begin(r->msg, r->family, cmd, NLM_F_DUMP);
-	return req_talk(r, reader, arg);
+	nl_begin(c->msg, c->family, cmd, NLM_F_DUMP);
+	return control_talk(c, reader, arg);
 }
 
 int req_count(const struct nlmsghdr *nlh, const struct nlattr *attrs, int len,
@@ -117,9 +95,9 @@ static int count_couplings(const struct nlmsghdr *nlh, const struct nlattr *attr
 	return 0;
 }
 
-int req_nr_couplings(struct request *r)
+int req_nr_couplings(struct control *c)
 {
 	int nr = 0;
 
-	return req_dump(r, IVSHM_CMD_COUPLING_GET, count_couplings, &nr) ?: nr;
+	return req_dump(c, IVSHM_CMD_COUPLING_GET, count_couplings, &nr) ?: nr;
 }

@@ -13,15 +13,6 @@
 
 #define R(x)	IVSHM_A_REGION_##x
 
-/* A socket in the current network namespace, a message, the last answer. */
-struct control {
-	struct nl_msg *msg;
-	struct nl_answer answer;
-	int sock;
-	int family;
-	int group;
-};
-
 /* Attributes of a region as a reply or an event has them, absent ones ~0. */
 struct region_attrs {
 	char name[IVSHM_NAME_MAX];
@@ -38,11 +29,6 @@ struct region_attrs {
 	uint32_t new_state;
 };
 
-/* 0, or -ENOENT and a word of why if the module is not loaded. */
-int control_open(struct control *c);
-void control_close(struct control *c);
-/* Send c->msg. Returns the error, 0 or negative. */
-int control_talk(struct control *c, nl_reader *reader, void *arg);
 /* A request about the region of that name; its nest, which is left open. */
 unsigned int control_begin(struct control *c, int cmd, const char *name);
 
