@@ -167,10 +167,23 @@ again:
 	EXPECT_EQ(2, env_sniffed(self->sniffer));
 }
 
+/* Twenty frames from each to each. */
+static void pass_all(struct __test_metadata *_metadata, FIXTURE_DATA(path) * self)
+{
+	int i, j, n;
+
+	for (n = 0; n < 20; n++)
+		for (i = 0; i < PORTS; i++)
+			for (j = 0; j < PORTS; j++)
+				if (i != j)
+					ASSERT_EQ(0, guest_pass(&self->g[i], &self->g[j],
+								64 + n * 70, n));
+}
+
 TEST_F_TIMEOUT(path, dynamic_three, TIMEOUT)
 {
 	__u64 uplink, direct[PORTS];
-	int i, j, n, try = 0;
+	int i, j, try = 0;
 
 	learn(_metadata, self);
 	ASSERT_EQ(0, ctl_couple("lan0", IVSHM_COUPLING_DYNAMIC, NULL, tap[0], tap[1],
@@ -185,16 +198,7 @@ again:
 		uplink += stat(self, i, IVSHM_A_STAT_TX_UPLINK_FRAMES);
 		direct[i] = stat(self, i, IVSHM_A_STAT_TX_DIRECT_FRAMES);
 	}
-	for (n = 0; n < 20; n++) {
-		for (i = 0; i < PORTS; i++) {
-			for (j = 0; j < PORTS; j++) {
-				if (i != j) {
-					ASSERT_EQ(0, guest_pass(&self->g[i], &self->g[j],
-								64 + n * 70, n));
-				}
-			}
-		}
-	}
+	pass_all(_metadata, self);
 	for (i = 0; i < PORTS; i++)
 		uplink -= stat(self, i, IVSHM_A_STAT_TX_UPLINK_FRAMES);
 	if (uplink && try++ < RETRIES)
@@ -319,16 +323,7 @@ TEST_F_TIMEOUT(path, static_three, TIMEOUT)
 		EXPECT_EQ(2, stat(self, i, IVSHM_A_STAT_TX_FLOODED));
 	}
 	/* Known by now: to the one alone. */
-	for (n = 0; n < 20; n++) {
-		for (i = 0; i < PORTS; i++) {
-			for (j = 0; j < PORTS; j++) {
-				if (i != j) {
-					ASSERT_EQ(0, guest_pass(&self->g[i], &self->g[j],
-								64 + n * 70, n));
-				}
-			}
-		}
-	}
+	pass_all(_metadata, self);
 	for (i = 0; i < PORTS; i++) {
 		EXPECT_EQ(0, guest_silent(&self->g[i], 20));
 		EXPECT_EQ(2, stat(self, i, IVSHM_A_STAT_TX_FLOODED));
