@@ -29,6 +29,18 @@ static bool config_name_valid(const char *name)
 	return true;
 }
 
+/* Refuses option @which, if it was given and is more than @max. */
+static int config_at_most(const struct ivshm_coupling_config *cfg, int which, u64 value, u64 max,
+			  struct netlink_ext_ack *extack, const char *msg)
+{
+	if (!(cfg->given & BIT(which)) || value <= max)
+		return 0;
+	NL_SET_BAD_ATTR(extack, config_attr(cfg, which));
+	if (extack)
+		extack->_msg = msg;
+	return -EINVAL;
+}
+
 int ivshm_coupling_check_options(const struct ivshm_coupling_config *cfg,
 				 struct netlink_ext_ack *extack)
 {
@@ -60,62 +72,30 @@ int ivshm_coupling_check_options(const struct ivshm_coupling_config *cfg,
 			return -EINVAL;
 		}
 	}
-	if (cfg->given & BIT(IVSHM_A_COUPLING_THRESHOLD) &&
-	    (!cfg->threshold || cfg->threshold > IVSHM_THRESHOLD_MAX)) {
-		NL_SET_ERR_MSG_ATTR(extack, config_attr(cfg, IVSHM_A_COUPLING_THRESHOLD),
-				    "threshold must be 1 to 1000000 frames");
-		return -EINVAL;
-	}
-	if (cfg->given & BIT(IVSHM_A_COUPLING_IDLE) &&
-	    cfg->idle > IVSHM_IDLE_MAX) {
-		NL_SET_ERR_MSG_ATTR(extack, config_attr(cfg, IVSHM_A_COUPLING_IDLE),
-				    "idle must be at most 86400 seconds");
-		return -EINVAL;
-	}
-	if (cfg->given & BIT(IVSHM_A_COUPLING_PARK_US) &&
-	    cfg->park_us > IVSHM_PARK_US_MAX) {
-		NL_SET_ERR_MSG_ATTR(extack, config_attr(cfg, IVSHM_A_COUPLING_PARK_US),
-				    "park_us must be at most 1000000 microseconds");
-		return -EINVAL;
-	}
-	if (cfg->given & BIT(IVSHM_A_COUPLING_BYPASS) && cfg->bypass > 1) {
-		NL_SET_ERR_MSG_ATTR(extack, config_attr(cfg, IVSHM_A_COUPLING_BYPASS),
-				    "bypass must be 0 or 1");
-		return -EINVAL;
-	}
-	if (cfg->given & BIT(IVSHM_A_COUPLING_STRICT) && cfg->strict > 1) {
-		NL_SET_ERR_MSG_ATTR(extack, config_attr(cfg, IVSHM_A_COUPLING_STRICT),
-				    "strict must be 0 or 1");
-		return -EINVAL;
-	}
-	if (cfg->given & BIT(IVSHM_A_COUPLING_MATCH) && cfg->match > IVSHM_MATCH_IP) {
-		NL_SET_ERR_MSG_ATTR(extack, config_attr(cfg, IVSHM_A_COUPLING_MATCH),
-				    "match must be mac or ip");
-		return -EINVAL;
-	}
-	if (cfg->given & BIT(IVSHM_A_COUPLING_DISABLED) && cfg->disabled > 1) {
-		NL_SET_ERR_MSG_ATTR(extack, config_attr(cfg, IVSHM_A_COUPLING_DISABLED),
-				    "disabled must be 0 or 1");
-		return -EINVAL;
-	}
-	if (cfg->given & BIT(IVSHM_A_COUPLING_FULL) && cfg->full > IVSHM_FULL_DROP) {
-		NL_SET_ERR_MSG_ATTR(extack, config_attr(cfg, IVSHM_A_COUPLING_FULL),
-				    "full must be park or drop");
-		return -EINVAL;
-	}
-	if (cfg->given & BIT(IVSHM_A_COUPLING_RATE_BYTES) &&
-	    cfg->rate_bytes > IVSHM_RATE_BYTES_MAX) {
-		NL_SET_ERR_MSG_ATTR(extack, config_attr(cfg, IVSHM_A_COUPLING_RATE_BYTES),
-				    "rate_bytes must be at most 100000000000 bytes a second");
-		return -EINVAL;
-	}
-	if (cfg->given & BIT(IVSHM_A_COUPLING_RATE_FRAMES) &&
-	    cfg->rate_frames > IVSHM_RATE_FRAMES_MAX) {
-		NL_SET_ERR_MSG_ATTR(extack, config_attr(cfg, IVSHM_A_COUPLING_RATE_FRAMES),
-				    "rate_frames must be at most 1000000000 frames a second");
-		return -EINVAL;
-	}
-	return 0;
+	/* One less: 0 is out of range as well. */
+	return config_at_most(cfg, IVSHM_A_COUPLING_THRESHOLD, cfg->threshold - 1,
+			      IVSHM_THRESHOLD_MAX - 1, extack,
+			      "threshold must be 1 to 1000000 frames") ?:
+	       config_at_most(cfg, IVSHM_A_COUPLING_IDLE, cfg->idle, IVSHM_IDLE_MAX, extack,
+			      "idle must be at most 86400 seconds") ?:
+	       config_at_most(cfg, IVSHM_A_COUPLING_PARK_US, cfg->park_us, IVSHM_PARK_US_MAX,
+			      extack, "park_us must be at most 1000000 microseconds") ?:
+	       config_at_most(cfg, IVSHM_A_COUPLING_BYPASS, cfg->bypass, 1, extack,
+			      "bypass must be 0 or 1") ?:
+	       config_at_most(cfg, IVSHM_A_COUPLING_STRICT, cfg->strict, 1, extack,
+			      "strict must be 0 or 1") ?:
+	       config_at_most(cfg, IVSHM_A_COUPLING_MATCH, cfg->match, IVSHM_MATCH_IP, extack,
+			      "match must be mac or ip") ?:
+	       config_at_most(cfg, IVSHM_A_COUPLING_DISABLED, cfg->disabled, 1, extack,
+			      "disabled must be 0 or 1") ?:
+	       config_at_most(cfg, IVSHM_A_COUPLING_FULL, cfg->full, IVSHM_FULL_DROP, extack,
+			      "full must be park or drop") ?:
+	       config_at_most(cfg, IVSHM_A_COUPLING_RATE_BYTES, cfg->rate_bytes,
+			      IVSHM_RATE_BYTES_MAX, extack,
+			      "rate_bytes must be at most 100000000000 bytes a second") ?:
+	       config_at_most(cfg, IVSHM_A_COUPLING_RATE_FRAMES, cfg->rate_frames,
+			      IVSHM_RATE_FRAMES_MAX, extack,
+			      "rate_frames must be at most 1000000000 frames a second");
 }
 
 /* Buckets are full from then on. */
