@@ -124,31 +124,27 @@ static int check_member(const struct ctx *ctx, const char *word)
 	return 0;
 }
 
-/* SENDER and RECEIVER behind "deny" or "allow"; how many words that are, or 0. */
-static int parse_denial(const struct ctx *ctx, json_t *decl, const char *list, int argc,
-			char **argv)
+/* "deny" or "allow", SENDER and RECEIVER */
+static int parse_denial(const struct ctx *ctx, json_t *decl, int argc, char **argv)
 {
-	if (argc < 2) {
-		usage(ctx, "missing argument: %s needs SENDER and RECEIVER", list);
-		return 0;
-	}
-	if (word_name(ctx, "SENDER", argv[0]) || word_name(ctx, "RECEIVER", argv[1]))
-		return 0;
-	coupling_add_denial(decl, list, argv[0], argv[1]);
-	return 2;
+	if (argc < 3)
+		return usage(ctx, "missing argument: %s needs SENDER and RECEIVER", argv[0]);
+	if (word_name(ctx, "SENDER", argv[1]) || word_name(ctx, "RECEIVER", argv[2]))
+		return RC_USAGE;
+	coupling_add_denial(decl, argv[0], argv[1], argv[2]);
+	return 0;
 }
 
 static int parse_rest(const struct ctx *ctx, json_t *decl, int argc, char **argv)
 {
-	int i, option, words;
+	int i, option;
 
 	for (i = 0; i < argc; i++) {
 		option = option_of(argv[i]);
 		if (option == OPT_DENY) {
-			words = parse_denial(ctx, decl, "deny", argc - i - 1, argv + i + 1);
-			if (!words)
+			if (parse_denial(ctx, decl, argc - i, argv + i))
 				return RC_USAGE;
-			i += words;
+			i += 2;
 			continue;
 		}
 		if (option < 0) {
@@ -201,15 +197,14 @@ static int coupling_add(struct ctx *ctx, int argc, char **argv)
 
 static int parse_changes(const struct ctx *ctx, json_t *difference, int argc, char **argv)
 {
-	int i, option, words;
+	int i, option;
 
 	for (i = 0; i < argc; i += 2) {
 		option = option_of(argv[i]);
 		if (option == OPT_DENY || !strcmp(argv[i], "allow")) {
-			words = parse_denial(ctx, difference, argv[i], argc - i - 1, argv + i + 1);
-			if (!words)
+			if (parse_denial(ctx, difference, argc - i, argv + i))
 				return RC_USAGE;
-			i += words - 1;
+			i++;
 			continue;
 		}
 		if (option < 0 || option >= COUPLING_OPTIONS ||

@@ -495,8 +495,20 @@ void coupling_print_words(FILE *f, const json_t *decl)
 /* Columns of what is written. */
 #define WIDTH	76
 
-static void write_words(FILE *f, const char *key, const json_t *places, bool *begun,
-			int *column, bool upper)
+/* One of the values of @key; *@column is 0 before the first. */
+static void write_value(FILE *f, const char *key, const char *value, int *column)
+{
+	if (!*column) {
+		*column = fprintf(f, "%s =", key);
+	/* A line that begins with a bracket would be a heading. */
+	} else if (*column + (int)strlen(value) >= WIDTH && *value != '[') {
+		fputs("\n\t", f);
+		*column = 8;
+	}
+	*column += fprintf(f, " %s", value);
+}
+
+static void write_words(FILE *f, const char *key, const json_t *places, int *column, bool upper)
 {
 	const char *kind, *value;
 	json_t *place;
@@ -504,62 +516,34 @@ static void write_words(FILE *f, const char *key, const json_t *places, bool *be
 
 	json_array_foreach(places, i, place) {
 		value = place_value(place, &kind);
-		if (!strcmp(kind, "upper") != upper)
-			continue;
-		if (!*begun)
-			*column = fprintf(f, "%s =", key);
-		*begun = true;
-		/* A line that begins with a bracket would be a heading. */
-		if (*column + (int)strlen(value) >= WIDTH && *value != '[') {
-			fputs("\n\t", f);
-			*column = 8;
-		}
-		*column += fprintf(f, " %s", value);
+		if (!strcmp(kind, "upper") == upper)
+			write_value(f, key, value, column);
 	}
 }
 
-static void write_denials(FILE *f, const json_t *denials)
+static void end_line(FILE *f, int *column)
 {
-	const char *src, *dst;
-	json_t *denial;
-	int column = 0;
-	size_t i;
-
-	json_array_foreach(denials, i, denial) {
-		src = json_str(denial, "src");
-		dst = json_str(denial, "dst");
-		/* As write_words() does it. */
-		if (!i) {
-			column = fprintf(f, "deny =");
-		} else if (column + (int)strlen(src) + (int)strlen(dst) >= WIDTH && *src != '[') {
-			fputs("\n\t", f);
-			column = 8;
-		}
-		column += fprintf(f, " %s:%s", src, dst);
-	}
-	if (json_array_size(denials))
+	if (*column)
 		fputc('\n', f);
+	*column = 0;
 }
 
 void coupling_write(FILE *f, const json_t *decl)
 {
 	const json_t *rules = json_object_get(decl, "rules");
-	bool begun = false;
+	char buf[COUPLING_VALUE], *pair;
 	const char *value;
-	char buf[COUPLING_VALUE];
-	int column = 0;
+	json_t *denial;
+	int column = 0, len;
 	size_t i;
 
 	fprintf(f, "[coupling %s]\ntype = %s\n", json_str(decl, "name"),
 		json_str(decl, "type"));
-	write_words(f, "members", json_object_get(decl, "members"), &begun, &column, false);
-	write_words(f, "members", rules, &begun, &column, false);
-	if (begun)
-		fputc('\n', f);
-	begun = false;
-	write_words(f, "upper", rules, &begun, &column, true);
-	if (begun)
-		fputc('\n', f);
+	write_words(f, "members", json_object_get(decl, "members"), &column, false);
+	write_words(f, "members", rules, &column, false);
+	end_line(f, &column);
+	write_words(f, "upper", rules, &column, true);
+	end_line(f, &column);
 	for (i = 0; i < COUPLING_OPTIONS; i++) {
 		const struct coupling_option *option = &coupling_options[i];
 
@@ -567,5 +551,11 @@ void coupling_write(FILE *f, const json_t *decl)
 		if (value)
 			fprintf(f, "%s = %s\n", option->word, value);
 	}
-	write_denials(f, json_object_get(decl, "deny"));
+	json_array_foreach(json_object_get(decl, "deny"), i, denial) {
+		len = asprintf(&pair, "%s:%s", json_str(denial, "src"), json_str(denial, "dst"));
+		check_alloc(len < 0 ? NULL : pair);
+		write_value(f, "deny", pair, &column);
+		free(pair);
+	}
+	end_line(f, &column);
 }

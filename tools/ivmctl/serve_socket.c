@@ -90,4 +90,3 @@ void socket_close(const struct server *server)
 	    st.st_ino == server->node.st_ino && st.st_dev == server->node.st_dev)
 		unlink(path);
 }
-
