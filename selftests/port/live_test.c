@@ -8,6 +8,7 @@
  */
 #include <errno.h>
 #include <pthread.h>
+#include <sys/ioctl.h>
 
 #include "kselftest_harness.h"
 #include "env.h"
@@ -16,6 +17,7 @@
 #define TIMEOUT	200
 #define WINDOW	64
 #define LEN	300
+#define HOLD_MS	5000
 
 FIXTURE(live) {
 	struct guest g[2];
@@ -274,6 +276,55 @@ TEST_F_TIMEOUT(live, idle, TIMEOUT)
 		EXPECT_EQ(IVSHM_PAIR_UPLINK, state);
 		EXPECT_EQ(IVSHM_REASON_IDLE, reason);
 	}
+}
+
+struct holder {
+	struct guest *g;
+	unsigned int n;
+	int err;
+	bool done;
+};
+
+/* Changes something of a device that runs; it is held for that. */
+static void *holds(void *arg)
+{
+	struct holder *h = arg;
+	struct vhost_vring_file err = { GUEST_RX, h->g->ring[GUEST_RX].err };
+	__u64 end = now_ms() + HOLD_MS;
+
+	for (; !h->err && now_ms() < end; h->n++) {
+		if (ioctl(h->g->fd, VHOST_SET_VRING_ERR, &err))
+			h->err = -errno;
+		usleep(rnd() % 2000);
+	}
+	__atomic_store_n(&h->done, true, __ATOMIC_RELEASE);
+	return NULL;
+}
+
+/* What comes while the receiver is held waits, and goes as soon as it is not. */
+TEST_F_TIMEOUT(live, held, TIMEOUT)
+{
+	struct holder h = { .g = &self->g[1] };
+	struct ctl_options o = CTL_DEFAULTS;
+	struct flow flow[2];
+	pthread_t t;
+
+	/* For buffers nobody waits. */
+	o.park_us = 0;
+	ASSERT_EQ(0, ctl_couple("lan0", IVSHM_COUPLING_STATIC, &o, "tap0", "tap1", NULL));
+	begin(self, flow);
+	ASSERT_EQ(0, pthread_create(&t, NULL, holds, &h));
+	while (!__atomic_load_n(&h.done, __ATOMIC_ACQUIRE))
+		pump(_metadata, flow, 1 + rnd() % 32);
+	pthread_join(t, NULL);
+	EXPECT_EQ(0, h.err);
+	settle(_metadata, flow);
+	TH_LOG("held %u times; %u and %u frames, %llu waited", h.n, flow[0].sent, flow[1].sent,
+	       (unsigned long long)ctl_stat("tap0", IVSHM_A_STAT_PARKED));
+	EXPECT_LT(10, ctl_stat("tap0", IVSHM_A_STAT_PARKED));
+	EXPECT_EQ(0, ctl_stat("tap0", IVSHM_A_STAT_DROP_FULL));
+	/* Once a second they would be tried unasked. */
+	EXPECT_LT(2 * HOLD_MS / 1000 * WINDOW, flow[0].seen);
 }
 
 /* The receiver stops and starts while frames are on their way; ports, not frames, survive. */
