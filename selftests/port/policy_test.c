@@ -458,6 +458,29 @@ TEST_F_TIMEOUT(policy, full_changed, TIMEOUT)
 	EXPECT_EQ(dropped, stat_of(0, IVSHM_A_STAT_DROP_FULL));
 }
 
+/* Some wait for buffers, and those behind them for the rate: they stay behind them. */
+TEST_F_TIMEOUT(policy, full_and_rate, TIMEOUT)
+{
+	struct flow f = flow(self, 0, 1, 100);
+	__u64 begin;
+
+	ASSERT_EQ(0, tool("ivmctl coupling add lan0 static tap0 tap1 rate-frames 1000 %s",
+			  PATIENT));
+	use_up(_metadata, &f);
+	EXPECT_EQ(WINDOW, flow_send(&f, WINDOW));
+	/* Longer than the last of them waits for the rate. */
+	usleep(200000);
+	EXPECT_EQ(0, guest_pending(f.to, GUEST_RX));
+	f.to->keep_rx = false;
+	EXPECT_LT(0, guest_rx_fill(f.to, WINDOW, 2000));
+	begin = now_ms();
+	while (f.seen != f.sent && now_ms() < begin + 5000)
+		flow_take(_metadata, &f, false, 10);
+	EXPECT_EQ(f.sent, f.seen);
+	EXPECT_EQ(0, stat_of(0, IVSHM_A_STAT_DROP_FULL));
+	EXPECT_EQ(0, stat_of(0, IVSHM_A_STAT_DROP_RATE));
+}
+
 /*
  * Who is denied
  */
