@@ -327,6 +327,31 @@ TEST_F_TIMEOUT(live, held, TIMEOUT)
 	EXPECT_LT(2 * HOLD_MS / 1000 * WINDOW, flow[0].seen);
 }
 
+/* Nothing else happens that would wake who sent it. */
+TEST_F_TIMEOUT(live, held_alone, TIMEOUT)
+{
+	struct holder h = { .g = &self->g[1] };
+	struct ctl_options o = CTL_DEFAULTS;
+	unsigned int n = 0, slow = 0;
+	pthread_t t;
+	__u64 begin, waited;
+
+	ASSERT_EQ(0, ctl_couple("lan0", IVSHM_COUPLING_STATIC, &o, "tap0", "tap1", NULL));
+	ASSERT_EQ(0, pthread_create(&t, NULL, holds, &h));
+	while (!__atomic_load_n(&h.done, __ATOMIC_ACQUIRE)) {
+		begin = now_ms();
+		EXPECT_EQ(0, guest_pass(&self->g[0], &self->g[1], 100, n++));
+		slow += now_ms() - begin > 500;
+	}
+	pthread_join(t, NULL);
+	EXPECT_EQ(0, h.err);
+	waited = ctl_stat("tap0", IVSHM_A_STAT_PARKED);
+	TH_LOG("%u frames, %llu waited, %u of them long", n, (unsigned long long)waited, slow);
+	EXPECT_LT(0, waited);
+	/* By itself it would be tried a second later. */
+	EXPECT_GE(waited / 2, slow);
+}
+
 /* The receiver stops and starts while frames are on their way; ports, not frames, survive. */
 TEST_F_TIMEOUT(live, restarts, TIMEOUT)
 {
