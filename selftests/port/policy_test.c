@@ -191,7 +191,7 @@ static void rate_frames(struct __test_metadata *_metadata, FIXTURE_DATA(policy) 
 			const char *type)
 {
 	struct flow f = flow(self, 0, 1, 100), g = flow(self, 1, 0, 100);
-	__u64 uplink, parked, begin;
+	__u64 uplink, parked, misses, begin;
 	int i;
 
 	ASSERT_EQ(0, tool("ivmctl coupling add lan0 %s tap0 tap1 park-us 1000000", type));
@@ -212,12 +212,17 @@ static void rate_frames(struct __test_metadata *_metadata, FIXTURE_DATA(policy) 
 	EXPECT_EQ(0, stat_of(0, IVSHM_A_STAT_DROP_RATE));
 	EXPECT_LT(500, stat_of(0, IVSHM_A_STAT_PARKED));
 	EXPECT_EQ(uplink, stat_of(0, IVSHM_A_STAT_TX_UPLINK_FRAMES));
-	/* The other direction has its own, which it has not touched. */
+	/*
+	 * The other direction has its own, which it has not touched; unless the kernel has
+	 * moved a page, and all of them wait for that.
+	 */
+	misses = stat_of(0, IVSHM_A_STAT_MISSES) + stat_of(1, IVSHM_A_STAT_MISSES);
 	EXPECT_EQ(WINDOW / 2, flow_send(&g, WINDOW / 2));
 	begin = now_ms();
 	while (g.seen != g.sent && now_ms() < begin + 5000)
 		flow_take(_metadata, &g, false, 10);
-	EXPECT_EQ(parked, stat_of(1, IVSHM_A_STAT_PARKED));
+	if (misses == stat_of(0, IVSHM_A_STAT_MISSES) + stat_of(1, IVSHM_A_STAT_MISSES))
+		EXPECT_EQ(parked, stat_of(1, IVSHM_A_STAT_PARKED));
 	ASSERT_EQ(0, tool("ivmctl coupling change lan0 rate-frames 500"));
 	measure(_metadata, &g, 500, IVSHM_RATE_BURST_FRAMES);
 	/* And none is none, at once: those that wait go. */
