@@ -299,7 +299,7 @@ static enum ivshm_delivery ivshm_claim(struct ivshm_qp *src, struct ivshm_qp *ds
 	lockdep_assert_held(&dst->rx_lock);
 
 	if (!dst->rx_open)
-		return IVSHM_DELIVER_FULL;
+		return src == dst ? IVSHM_DELIVER_FULL : IVSHM_DELIVER_HELD;
 	if (ring->broken)
 		return IVSHM_DELIVER_BROKEN;
 	if (ivshm_vring_begin(ring, ivshm_gmem_generation(dst->gm)))

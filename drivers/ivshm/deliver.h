@@ -25,7 +25,8 @@ struct list_head;
 enum ivshm_delivery {
 	IVSHM_DELIVERED,	/* all were */
 	IVSHM_DELIVER_MORE,	/* a limit of one read section was reached */
-	IVSHM_DELIVER_FULL,	/* no receive buffers, or receiver paused */
+	IVSHM_DELIVER_FULL,	/* no receive buffers, or the worker's own guest paused */
+	IVSHM_DELIVER_HELD,	/* receiver paused */
 	IVSHM_DELIVER_MISS_SRC,	/* sender's memory is to be faulted in */
 	IVSHM_DELIVER_MISS_DST,	/* receiver's memory is to be faulted in */
 	IVSHM_DELIVER_IOTLB_SRC, /* a translation of the sender's is missing */

@@ -69,10 +69,10 @@ bool ivshm_tx_way_open(struct ivshm_qp *qp, u32 index, const struct ivshm_pair *
  */
 bool ivshm_tx_wait(struct ivshm_qp *qp, struct ivshm_frame *f, u64 ns, bool *full);
 /*
- * The receiver of @f, in no list, has no buffers, or others wait for it; or it is held,
+ * The receiver of @f, in no list, has no buffers, or others wait for it; or it is @held,
  * which is no fault of its guest's.
  */
-void ivshm_tx_park(struct ivshm_qp *qp, struct ivshm_qp *dst, struct ivshm_frame *f);
+void ivshm_tx_park(struct ivshm_qp *qp, struct ivshm_qp *dst, struct ivshm_frame *f, bool held);
 /*
  * @frames were decided, and the sender of some has a rate.  Those that it does not let
  * go where they are to go leave the list: they wait for it, or are dropped.

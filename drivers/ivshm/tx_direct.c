@@ -273,8 +273,9 @@ static void ivshm_tx_blocked(struct ivshm_qp *qp, struct ivshm_qp *dst,
 		ivshm_tx_missed(qp, dst, f);
 		return;
 	case IVSHM_DELIVER_FULL:
+	case IVSHM_DELIVER_HELD:
 		list_del(&f->list);
-		ivshm_tx_park(qp, dst, f);
+		ivshm_tx_park(qp, dst, f, why == IVSHM_DELIVER_HELD);
 		return;
 	case IVSHM_DELIVER_BAD_SRC:
 		ivshm_qp_ring_error(qp, IVSHM_VQ_TX);
@@ -349,7 +350,7 @@ static void ivshm_tx_to(struct ivshm_qp *qp, struct ivshm_qp *dst, const struct 
 		    !(ivshm_park_open(qp, dst, f->dst_id) &&
 		      ivshm_tx_bounce(qp, dst, f))) {
 			__skb_queue_purge(&skbs);
-			ivshm_tx_park(qp, dst, f);
+			ivshm_tx_park(qp, dst, f, !READ_ONCE(dst->rx_open));
 			return;
 		}
 		ivshm_tx_show(qp, dst, &skbs);
@@ -370,8 +371,8 @@ static void ivshm_tx_to(struct ivshm_qp *qp, struct ivshm_qp *dst, const struct 
 			continue;
 		if (why == IVSHM_DELIVER_USER_DST)
 			run[0]->misses = IVSHM_MISSES;
-		if (why == IVSHM_DELIVER_FULL && !arm &&
-		    !(run[0]->drops && READ_ONCE(dst->rx_open))) {
+		if (!arm && (why == IVSHM_DELIVER_HELD ||
+			     (why == IVSHM_DELIVER_FULL && !run[0]->drops))) {
 			/* Once more: we are woken now, and the guest notifies. */
 			ivshm_park_open(qp, dst, run[0]->dst_id);
 			arm = true;
@@ -524,7 +525,7 @@ void ivshm_tx_direct(struct ivshm_qp *qp, struct list_head *frames)
 		}
 		if (ivshm_park_busy(qp, f->dst_id)) {
 			list_del(&f->list);
-			ivshm_tx_park(qp, dst, f);
+			ivshm_tx_park(qp, dst, f, !READ_ONCE(dst->rx_open));
 			continue;
 		}
 		ivshm_tx_to(qp, dst, &map, frames, f);

@@ -27,9 +27,9 @@ bool ivshm_tx_wait(struct ivshm_qp *qp, struct ivshm_frame *f, u64 ns, bool *ful
 	return false;
 }
 
-void ivshm_tx_park(struct ivshm_qp *qp, struct ivshm_qp *dst, struct ivshm_frame *f)
+void ivshm_tx_park(struct ivshm_qp *qp, struct ivshm_qp *dst, struct ivshm_frame *f, bool held)
 {
-	bool limit = false, held = !READ_ONCE(dst->rx_open);
+	bool limit = false;
 	u64 ns = held ? IVSHM_HELD_NS : (u64)f->park_us * NSEC_PER_USEC;
 	/* Of those that drop, the frames in the park do not wait for buffers. */
 	bool waits = held || (f->drops ? ivshm_park_busy(qp, f->dst_id) :
