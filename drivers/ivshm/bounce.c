@@ -21,13 +21,13 @@ void ivshm_ways_put(struct ivshm_ways *ways)
 	kref_put(&ways->ref, ivshm_ways_free);
 }
 
-bool ivshm_bounce(struct ivshm_qp *src, u32 index, struct ivshm_qp *dst,
-		  struct list_head *bufs)
+enum ivshm_delivery ivshm_bounce(struct ivshm_qp *src, u32 index, struct ivshm_qp *dst,
+				 struct list_head *bufs)
 {
+	enum ivshm_delivery why = IVSHM_DELIVERED;
 	u64 now = ktime_get_ns();
 	struct ivshm_buf *buf;
 	u32 nr = 0, bytes = 0;
-	bool room;
 
 	list_for_each_entry(buf, bufs, list) {
 		nr++;
@@ -36,11 +36,12 @@ bool ivshm_bounce(struct ivshm_qp *src, u32 index, struct ivshm_qp *dst,
 
 	spin_lock(&dst->bounce_lock);
 	/* One frame always fits, however many segments it became. */
-	room = READ_ONCE(dst->rx_open) &&
-	       (!dst->bounce_nr ||
-		(dst->bounce_nr + nr <= IVSHM_BOUNCE_MAX &&
-		 dst->bounce_bytes + bytes <= IVSHM_BOUNCE_BYTES));
-	if (room) {
+	if (!READ_ONCE(dst->rx_open))
+		why = IVSHM_DELIVER_HELD;
+	else if (dst->bounce_nr && (dst->bounce_nr + nr > IVSHM_BOUNCE_MAX ||
+				    dst->bounce_bytes + bytes > IVSHM_BOUNCE_BYTES))
+		why = IVSHM_DELIVER_FULL;
+	if (why == IVSHM_DELIVERED) {
 		list_for_each_entry(buf, bufs, list) {
 			kref_get(&src->ways->ref);
 			buf->ways = src->ways;
@@ -54,9 +55,9 @@ bool ivshm_bounce(struct ivshm_qp *src, u32 index, struct ivshm_qp *dst,
 	}
 	spin_unlock(&dst->bounce_lock);
 
-	if (room)
+	if (why == IVSHM_DELIVERED)
 		ivshm_worker_wake(&dst->worker, IVSHM_WORK_BOUNCE);
-	return room;
+	return why;
 }
 
 /* The first frame left by others; it stays counted until it is released. */

@@ -108,10 +108,11 @@ bool ivshm_deliver_ready(struct ivshm_qp *qp);
 /*
  * Leave frames, a list of struct ivshm_buf, for the receiver's worker.  @src is
  * the caller's queue pair, @index that of the receiver in the coupling.  All or
- * none: false if they would exceed the limits and are still the caller's.
+ * none: IVSHM_DELIVERED, or IVSHM_DELIVER_FULL or _HELD, and they are still the
+ * caller's.
  */
-bool ivshm_bounce(struct ivshm_qp *src, u32 index, struct ivshm_qp *dst,
-		  struct list_head *bufs);
+enum ivshm_delivery ivshm_bounce(struct ivshm_qp *src, u32 index, struct ivshm_qp *dst,
+				 struct list_head *bufs);
 /* One frame less is left by a way, or the worker that owned it is gone. */
 void ivshm_ways_put(struct ivshm_ways *ways);
 /*

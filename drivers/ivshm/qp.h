@@ -150,6 +150,7 @@ enum ivshm_frame_want {
  * @flushed:	frames parked for the same address were let out before it
  * @hashed:	@hash is there
  * @held:	it waits, or waited, for what went another way before it
+ * @paused:	it waits, or waited, for a receiver that is held
  * @drops:	it does not wait for a full receiver, nor for @bucket
  * @paid:	@bucket let it go
  * @index:	of the receiver in its coupling
@@ -185,6 +186,7 @@ struct ivshm_frame {
 	bool flushed;
 	bool hashed;
 	bool held;
+	bool paused;
 	bool drops;
 	bool paid;
 	u8 index;

@@ -123,6 +123,7 @@ static void ivshm_tx_reset(struct ivshm_frame *f, const struct ivshm_vring_chain
 	f->hashed = false;
 	f->held = false;
 	f->paid = false;
+	f->paused = false;
 	f->by_ip = false;
 	f->routed = false;
 	f->page = NULL;

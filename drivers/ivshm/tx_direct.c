@@ -294,11 +294,12 @@ static void ivshm_tx_blocked(struct ivshm_qp *qp, struct ivshm_qp *dst,
 	}
 }
 
-/* Frames that must take a kernel buffer to @dst. False: not possible now. */
-static bool ivshm_tx_bounce(struct ivshm_qp *qp, struct ivshm_qp *dst,
-			    struct ivshm_frame *f)
+/* Frames that must take a kernel buffer to @dst. */
+static enum ivshm_delivery ivshm_tx_bounce(struct ivshm_qp *qp, struct ivshm_qp *dst,
+					   struct ivshm_frame *f)
 {
 	struct ivshm_buf *buf = f->buf;
+	enum ivshm_delivery why;
 	LIST_HEAD(bufs);
 
 	/* Converted: those go, and the original is not needed any more. */
@@ -306,10 +307,10 @@ static bool ivshm_tx_bounce(struct ivshm_qp *qp, struct ivshm_qp *dst,
 		return ivshm_bounce(qp, f->index, dst, &f->bufs);
 
 	list_add(&buf->list, &bufs);
-	if (!ivshm_bounce(qp, f->index, dst, &bufs))
-		return false;
-	f->buf = NULL;
-	return true;
+	why = ivshm_bounce(qp, f->index, dst, &bufs);
+	if (why == IVSHM_DELIVERED)
+		f->buf = NULL;
+	return why;
 }
 
 /*
@@ -346,11 +347,12 @@ static void ivshm_tx_to(struct ivshm_qp *qp, struct ivshm_qp *dst, const struct 
 		__skb_queue_head_init(&skbs);
 		if (ivshm_capture_on())
 			ivshm_capture_take(f, &skbs);
-		if (!ivshm_tx_bounce(qp, dst, f) &&
-		    !(ivshm_park_open(qp, dst, f->dst_id) &&
-		      ivshm_tx_bounce(qp, dst, f))) {
+		why = ivshm_tx_bounce(qp, dst, f);
+		if (why != IVSHM_DELIVERED && ivshm_park_open(qp, dst, f->dst_id))
+			why = ivshm_tx_bounce(qp, dst, f);
+		if (why != IVSHM_DELIVERED) {
 			__skb_queue_purge(&skbs);
-			ivshm_tx_park(qp, dst, f, !READ_ONCE(dst->rx_open));
+			ivshm_tx_park(qp, dst, f, why == IVSHM_DELIVER_HELD);
 			return;
 		}
 		ivshm_tx_show(qp, dst, &skbs);

@@ -50,7 +50,7 @@ static bool ivshm_tx_flood_one(struct ivshm_qp *qp, const struct ivshm_frame *f,
 	dst = ivshm_tx_peer(qp, f, i, &map, &denied);
 	if (dst && !ivshm_map_same(&way->map, &map))
 		way->map = atomic_read(&way->left) ? (struct ivshm_map){} : map;
-	ok = dst && ivshm_bounce(qp, i, dst, bufs);
+	ok = dst && ivshm_bounce(qp, i, dst, bufs) == IVSHM_DELIVERED;
 	if (ok)
 		ivshm_capture_show(from, dst->port, skbs);
 	rcu_read_unlock();

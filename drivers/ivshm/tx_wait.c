@@ -35,6 +35,11 @@ void ivshm_tx_park(struct ivshm_qp *qp, struct ivshm_qp *dst, struct ivshm_frame
 	bool waits = held || (f->drops ? ivshm_park_busy(qp, f->dst_id) :
 					 !READ_ONCE(dst->rx_stalled));
 
+	/* However long it waited for buffers, or behind others that do. */
+	if (held && !f->paused) {
+		f->paused = true;
+		f->deadline = 0;
+	}
 	/* A receiver that let one frame wait in vain lets none wait after it. */
 	if (waits) {
 		if (ivshm_tx_wait(qp, f, ns, &limit))
