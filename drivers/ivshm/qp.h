@@ -297,8 +297,14 @@ struct ivshm_park {
  * @since:	ktime, ns, when the ring was found empty last, and
  * @idx:	ivshm_vring.last_avail then
  * @on:		it is being looked at by time
+ * @pays:	it was worth it once
  * @owes:	a signal was held back
  * @misses:	looks in a row that found too few frames
+ * @skip:	times the guest is to notify us before it is tried, and
+ * @back:	the last such number
+ * @looks:	in all, since it is @on
+ * @pace_ns:	time in which, while the guest notified us,
+ * @pace_frames: so many frames came; see ivshm_tx_linger_begin()
  * @bytes:	of the frames taken since
  */
 struct ivshm_linger {
@@ -306,8 +312,14 @@ struct ivshm_linger {
 	u64 since;
 	u16 idx;
 	bool on;
+	bool pays;
 	bool owes;
 	u8 misses;
+	u16 skip;
+	u16 back;
+	u16 looks;
+	u32 pace_ns;
+	u32 pace_frames;
 	u32 bytes;
 };
 

@@ -12,46 +12,104 @@
  * A guest that sends frame after frame puts some more into the ring while the worker
  * wakes up, and for each of these little rounds it pays a kick and an interrupt, which
  * cost it more than the frames do.  So a ring that fills by itself is looked at by time
- * instead: when so many frames, or bytes, are due.  It goes on as long as each look
- * finds LINGER_MIN frames, and for LINGER_MISSES looks more, as a guest may have been
- * without a processor.  Who sends one frame at a time, or large ones, never waits.
+ * instead: when so many frames, or bytes, are due.
+ *
+ * That goes on as long as they keep coming at the pace that they had when the guest
+ * notified us.  A guest that waits for what comes of a few frames before it sends more
+ * falls behind it at once; then it is tried again only after some notifications, more
+ * each time.  Looks in a row may find too little, LINGER_TRIES of them at first and
+ * LINGER_MISSES later, as a guest may have been without a processor.  After LINGER_LOOKS
+ * the guest has to notify us for a while, to see what its pace is.
+ *
+ * Who sends one frame at a time, or large ones, or many at once, never waits.
  */
 #define LINGER_FRAMES	16
 #define LINGER_BYTES	SZ_64K
 #define LINGER_MIN	2
 #define LINGER_MISSES	8
+#define LINGER_TRIES	3
+#define LINGER_LOOKS	1023
+#define LINGER_LEARN	4
+#define LINGER_SKIP	511
+#define LINGER_MAX_US	10000U
+/* Of ivshm_linger.pace_frames, for eighths of a frame to be seen. */
+#define LINGER_SCALE	16
 
 static unsigned int tx_linger_us = 200;
 module_param(tx_linger_us, uint, 0644);
 MODULE_PARM_DESC(tx_linger_us,
 		 "Longest time between two looks at a transmit ring that fills by itself, microseconds; 0: guests notify each time (default 200)");
 
+/* The ring is empty @now; 0: nobody knows when that was. */
+static void ivshm_tx_linger_since(struct ivshm_qp *qp, u64 now)
+{
+	qp->linger.since = now;
+	qp->linger.idx = qp->vq[IVSHM_VQ_TX].ring.last_avail;
+	qp->linger.bytes = 0;
+}
+
+/* The guest notified us of @n frames, @took ns after the ring was empty: begin? */
+static bool ivshm_tx_linger_begin(struct ivshm_linger *l, u16 n, u64 due, u64 took, u64 max)
+{
+	/* Of the last eight times or so; a pause is to make little difference. */
+	l->pace_ns += min(took, max * n) - l->pace_ns / 8;
+	l->pace_frames += n * LINGER_SCALE - l->pace_frames / 8;
+	if (l->skip) {
+		l->skip--;
+		return false;
+	}
+	if (n < LINGER_MIN || n >= due || took > max * n)
+		return false;
+	l->on = true;
+	l->pays = false;
+	l->misses = 0;
+	l->looks = 0;
+	return true;
+}
+
 bool ivshm_tx_linger(struct ivshm_qp *qp)
 {
 	const struct ivshm_vq *vq = &qp->vq[IVSHM_VQ_TX];
-	u64 max = (u64)READ_ONCE(tx_linger_us) * NSEC_PER_USEC;
+	u64 max = min(READ_ONCE(tx_linger_us), LINGER_MAX_US) * NSEC_PER_USEC;
 	struct ivshm_linger *l = &qp->linger;
-	u64 now = ktime_get_ns(), took = now - l->since;
 	u16 n = vq->ring.last_avail - l->idx;
-	u64 due;
+	u64 due = LINGER_FRAMES, now, took, pace;
 
-	due = min_t(u64, LINGER_FRAMES, div_u64((u64)LINGER_BYTES * n, l->bytes ?: 1));
-	l->since = now;
-	l->idx = vq->ring.last_avail;
-	l->bytes = 0;
+	if (l->bytes > LINGER_BYTES / LINGER_FRAMES * n)
+		due = div_u64((u64)LINGER_BYTES * n, l->bytes);
 	/* Who polls, or has frames that wait, looks at other times. */
-	if (!max || qp->nr_parked || READ_ONCE(vq->busyloop))
-		return false;
-	if (n >= LINGER_MIN && due >= LINGER_MIN && took <= max * n / LINGER_MIN) {
-		l->misses = 0;
-		l->until = now + min(max, div_u64(took * due, n));
-	} else if (n < LINGER_MIN && l->on && l->misses < LINGER_MISSES) {
-		l->misses++;
-		l->until = now + max;
-	} else {
+	if (!max || qp->nr_parked || READ_ONCE(vq->busyloop) || (!l->on && n >= due)) {
+		ivshm_tx_linger_since(qp, 0);
 		return false;
 	}
-	l->on = true;
+	if (!l->on && !n)
+		return false;
+	now = ktime_get_ns();
+	took = now - l->since;
+	pace = div_u64((u64)l->pace_ns * LINGER_SCALE, l->pace_frames ?: 1);
+	if (!l->on) {
+		ivshm_tx_linger_since(qp, now);
+		if (took == now || !ivshm_tx_linger_begin(l, n, due, took, max))
+			return false;
+	} else if (l->looks++ == LINGER_LOOKS) {
+		l->skip = LINGER_LEARN;
+		return false;
+	} else if (n >= LINGER_MIN && due >= LINGER_MIN && took * 4 <= pace * n * 5) {
+		ivshm_tx_linger_since(qp, now);
+		l->pays = true;
+		l->misses = 0;
+		l->back = 0;
+	} else if (l->misses < (l->pays ? LINGER_MISSES : LINGER_TRIES)) {
+		l->misses++;
+		l->until = now + (l->pays ? max : min(max, due * pace));
+		return true;
+	} else {
+		if (!l->pays)
+			l->back = min(2 * l->back + 1, LINGER_SKIP);
+		l->skip = l->back;
+		return false;
+	}
+	l->until = now + min(max, due * min(pace, div_u64(took, n)));
 	return true;
 }
 

@@ -117,7 +117,8 @@ int ovs_setup(void);
 __u64 now_ns(void);
 struct snap {
 	__u64 ns, stamp;
-	__u64 busy, idle;	/* of all processors, in ticks of 1/100 s */
+	__u64 busy;		/* of all processors, in ticks of 1/100 s */
+	__u64 idle;		/* likewise, ns */
 	__u64 utime, stime;	/* of this process, in us */
 	__u64 host_time, waits;
 	__u64 frames, bytes, sent;

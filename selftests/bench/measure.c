@@ -122,7 +122,27 @@ static void processors(struct snap *s)
 		die("/proc/stat cannot be read");
 	fclose(f);
 	s->busy = user + nice + sys + irq + softirq;
-	s->idle = idle + iowait;
+	s->idle = (idle + iowait) * 10000000ULL;
+}
+
+/* To the nanosecond, which a tick is too coarse for where time counts instructions. */
+static void idle_exact(struct snap *s)
+{
+	FILE *f = fopen("/proc/timer_list", "re");
+	char line[200];
+	unsigned long long n;
+	unsigned int found = 0;
+
+	s->idle = 0;
+	while (f && fgets(line, sizeof(line), f))
+		if (sscanf(line, " .idle_sleeptime : %llu nsecs", &n) == 1 ||
+		    sscanf(line, " .iowait_sleeptime : %llu nsecs", &n) == 1) {
+			s->idle += n;
+			found++;
+		}
+	if (!found)
+		die("/proc/timer_list cannot be read");
+	fclose(f);
 }
 
 static void times(struct snap *s)
@@ -135,6 +155,8 @@ static void times(struct snap *s)
 	s->utime = ru.ru_utime.tv_sec * 1000000ULL + ru.ru_utime.tv_usec;
 	s->stime = ru.ru_stime.tv_sec * 1000000ULL + ru.ru_stime.tv_usec;
 	processors(s);
+	if (opt.lockstep)
+		idle_exact(s);
 	s->host_time = host_time;
 	s->waits = host_waits;
 }
@@ -249,8 +271,8 @@ static void print_clock(const struct snap *a, const struct snap *b, double frame
 void snap_print(const struct snap *a, const struct snap *b)
 {
 	double frames = b->frames - a->frames, s = (b->ns - a->ns) / 1e9;
-	/* Ticks of which there are 100 in a second, in microseconds. */
-	double busy = (b->busy - a->busy) * 10000.0, idle = (b->idle - a->idle) * 10000.0;
+	/* Ticks of which there are 100 in a second. */
+	double busy = (b->busy - a->busy) * 10000.0, idle = b->idle - a->idle;
 	double host = busy - (b->utime - a->utime);
 	bool ours = opt.path == PATH_DIRECT || opt.path == PATH_UPLINK;
 
@@ -258,13 +280,13 @@ void snap_print(const struct snap *a, const struct snap *b)
 	       b->sent - a->sent);
 	printf(", \"frames_per_s\": %.6g, \"bytes_per_s\": %.6g", frames / s,
 	       (b->bytes - a->bytes) / s);
-	printf(", \"busy_us\": %.0f, \"idle_us\": %.0f", busy, idle);
+	printf(", \"busy_us\": %.0f, \"idle_us\": %.0f", busy, idle / 1000);
 	printf(", \"own_user_us\": %llu, \"own_sys_us\": %llu", b->utime - a->utime,
 	       b->stime - a->stime);
 	print_per("host_us_per_frame", host, frames);
 	if (opt.lockstep) {
 		print_per("instructions_per_frame",
-			  b->host_time - a->host_time - idle * 1000, frames);
+			  b->host_time - a->host_time - idle, frames);
 		print_per("waits_per_frame", b->waits - a->waits, frames);
 	}
 	print_clock(a, b, frames);
