@@ -48,23 +48,53 @@ static void ivshm_tx_linger_since(struct ivshm_qp *qp, u64 now)
 	qp->linger.bytes = 0;
 }
 
-/* The guest notified us of @n frames, @took ns after the ring was empty: begin? */
-static bool ivshm_tx_linger_begin(struct ivshm_linger *l, u16 n, u64 due, u64 took, u64 max)
+static u64 ivshm_tx_linger_pace(const struct ivshm_linger *l)
+{
+	return div_u64((u64)l->pace_ns * LINGER_SCALE, l->pace_frames ?: 1);
+}
+
+/* The guest notified us of @n frames, @took ns after the ring was empty: as below. */
+static u64 ivshm_tx_linger_begin(struct ivshm_linger *l, u16 n, u64 due, u64 took, u64 max)
 {
 	/* Of the last eight times or so; a pause is to make little difference. */
 	l->pace_ns += min(took, max * n) - l->pace_ns / 8;
 	l->pace_frames += n * LINGER_SCALE - l->pace_frames / 8;
 	if (l->skip) {
 		l->skip--;
-		return false;
+		return 0;
 	}
-	if (n < LINGER_MIN || n >= due || took > max * n)
-		return false;
+	if (n < LINGER_MIN || took > max * n)
+		return 0;
 	l->on = true;
 	l->pays = false;
 	l->misses = 0;
 	l->looks = 0;
-	return true;
+	return min(max, due * min(ivshm_tx_linger_pace(l), div_u64(took, n)));
+}
+
+/* A look by time found @n frames of @took ns: in how many is the next? 0: there is none. */
+static u64 ivshm_tx_linger_look(struct ivshm_linger *l, u16 n, u64 due, u64 took, u64 max)
+{
+	u64 pace = ivshm_tx_linger_pace(l);
+
+	if (l->looks++ == LINGER_LOOKS) {
+		l->skip = LINGER_LEARN;
+		return 0;
+	}
+	if (n >= LINGER_MIN && due >= LINGER_MIN && took * 4 <= pace * n * 5) {
+		l->pays = true;
+		l->misses = 0;
+		l->back = 0;
+		return min(max, due * min(pace, div_u64(took, n)));
+	}
+	if (l->misses < (l->pays ? LINGER_MISSES : LINGER_TRIES)) {
+		l->misses++;
+		return l->pays ? max : min(max, due * pace);
+	}
+	if (!l->pays)
+		l->back = min(2 * l->back + 1, LINGER_SKIP);
+	l->skip = l->back;
+	return 0;
 }
 
 bool ivshm_tx_linger(struct ivshm_qp *qp)
@@ -72,8 +102,8 @@ bool ivshm_tx_linger(struct ivshm_qp *qp)
 	const struct ivshm_vq *vq = &qp->vq[IVSHM_VQ_TX];
 	u64 max = min(READ_ONCE(tx_linger_us), LINGER_MAX_US) * NSEC_PER_USEC;
 	struct ivshm_linger *l = &qp->linger;
+	u64 due = LINGER_FRAMES, now, since = l->since, wait;
 	u16 n = vq->ring.last_avail - l->idx;
-	u64 due = LINGER_FRAMES, now, took, pace;
 
 	if (l->bytes > LINGER_BYTES / LINGER_FRAMES * n)
 		due = div_u64((u64)LINGER_BYTES * n, l->bytes);
@@ -85,31 +115,16 @@ bool ivshm_tx_linger(struct ivshm_qp *qp)
 	if (!l->on && !n)
 		return false;
 	now = ktime_get_ns();
-	took = now - l->since;
-	pace = div_u64((u64)l->pace_ns * LINGER_SCALE, l->pace_frames ?: 1);
-	if (!l->on) {
+	if (l->on)
+		wait = ivshm_tx_linger_look(l, n, due, now - since, max);
+	else
+		wait = since ? ivshm_tx_linger_begin(l, n, due, now - since, max) : 0;
+	/* What finds too little is judged with what comes after it. */
+	if (!l->on || !l->misses)
 		ivshm_tx_linger_since(qp, now);
-		if (took == now || !ivshm_tx_linger_begin(l, n, due, took, max))
-			return false;
-	} else if (l->looks++ == LINGER_LOOKS) {
-		l->skip = LINGER_LEARN;
+	if (!wait)
 		return false;
-	} else if (n >= LINGER_MIN && due >= LINGER_MIN && took * 4 <= pace * n * 5) {
-		ivshm_tx_linger_since(qp, now);
-		l->pays = true;
-		l->misses = 0;
-		l->back = 0;
-	} else if (l->misses < (l->pays ? LINGER_MISSES : LINGER_TRIES)) {
-		l->misses++;
-		l->until = now + (l->pays ? max : min(max, due * pace));
-		return true;
-	} else {
-		if (!l->pays)
-			l->back = min(2 * l->back + 1, LINGER_SKIP);
-		l->skip = l->back;
-		return false;
-	}
-	l->until = now + min(max, due * min(pace, div_u64(took, n)));
+	l->until = now + wait;
 	return true;
 }
 

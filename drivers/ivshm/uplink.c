@@ -188,7 +188,7 @@ void ivshm_uplink_look(struct ivshm_qp *qp)
 	if (isolated && isolated != qp->isolated) {
 		now = ktime_get_ns();
 		if (isolated != qp->isolating)
-			qp->isolate_at = now + IVSHM_HOLD_NS;
+			qp->isolate_at = now + IVSHM_MOVE_NS;
 		qp->isolating = isolated;
 		/* A member that never comes to an end does not keep it open. */
 		if (ivshm_uplink_quiet(qp->port) || now >= qp->isolate_at)

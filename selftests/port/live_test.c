@@ -58,6 +58,29 @@ FIXTURE_TEARDOWN(live)
 	}
 }
 
+/* Frame @seq came in place of another: where are those before it, and what was dropped? */
+static void missed(struct flow *f, __u32 seq)
+{
+	static const char * const tap[] = { "tap0", "tap1" };
+	static struct guest_frame got;
+	unsigned int i, s, n;
+	__u32 id;
+
+	printf("# flow %u: %u in place of %u of %u;", f->id, seq, f->seen, f->sent);
+	for (n = 0; n < 8 && guest_recv(f->to, &got, 100) == 1; n++)
+		if (!frame_check(got.data, got.len, &id, &seq))
+			printf(" %u", seq);
+	for (i = 0; i < 2; i++) {
+		printf("\n# %s:", tap[i]);
+		for (s = 0; s < __IVSHM_A_STAT_MAX; s++)
+			if (ctl_stat(tap[i], s))
+				printf(" %u=%llu", s, (unsigned long long)ctl_stat(tap[i], s));
+	}
+	printf("\n");
+	fflush(stdout);
+	system("ip -s link show dev tap0; ip -s link show dev tap1; ip -s link show br0");
+}
+
 static void drain(struct __test_metadata *_metadata, struct flow *f)
 {
 	static struct guest_frame got;
@@ -72,6 +95,8 @@ static void drain(struct __test_metadata *_metadata, struct flow *f)
 		ASSERT_EQ(0, frame_check(got.data, got.len, &id, &seq))
 			TH_LOG("flow %u: corrupted behind %u", f->id, f->seen);
 		ASSERT_EQ(f->id, id);
+		if (f->seen != seq)
+			missed(f, seq);
 		ASSERT_EQ(f->seen, seq)
 			TH_LOG("flow %u: lost, doubled or out of order", f->id);
 		f->seen++;
