@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /* KUnit tests of message queues: what waits, who may, and pages that move. */
 #include <kunit/test.h>
+#include <linux/cred.h>
 #include <linux/mm.h>
 #include <linux/netlink.h>
 #include <linux/pagemap.h>
+#include <linux/sched/signal.h>
 
 #include "msgq.h"
 #include "msgq_test.h"
@@ -15,8 +17,9 @@ static int qt_send(struct qt *qt, u64 offset, u64 len, u32 how)
 	struct ivshm_msgq_send send = {
 		.to = qt->b->number, .offset = offset, .len = len, .how = how,
 	};
+	const struct ivshm_msgq_who who = { task_tgid(current), current_cred() };
 
-	return ivshm_msgq_send(qt->from, qt->to, &send);
+	return ivshm_msgq_send(qt->from, qt->to, &who, &send);
 }
 
 static int qt_post(struct qt *qt, u64 offset, u64 len)
