@@ -18,8 +18,11 @@
  *   waited for (active), then it is emptied.  The memory stays for those who are to
  *   tell it something (ref).
  *
+ * - A guest asks by rings (msgq_ring.h), which a thread of their own serves.
+ *
  * Locks: ivshm_msgq.lock, of one queue at a time, around ivshm_peer.lock; both with
- * softirqs off.  Region claims and the lock of ivshm_msgq.held stand for themselves.
+ * softirqs off.  Around them, for rings that begin or end, ivshm_msgq.rings_mutex.
+ * Region claims and the lock of ivshm_msgq.held stand for themselves.
  */
 #ifndef _IVSHM_MSGQ_H
 #define _IVSHM_MSGQ_H
@@ -29,6 +32,7 @@
 #include <linux/ivshm_msgq.h>
 #include <linux/kref.h>
 #include <linux/list.h>
+#include <linux/mutex.h>
 #include <linux/poll.h>
 #include <linux/rcupdate.h>
 #include <linux/refcount.h>
@@ -45,6 +49,7 @@ struct cred;
 struct eventfd_ctx;
 struct ivshm_region;
 struct ivshm_region_file;
+struct ivshm_rings;
 struct pid;
 
 /**
@@ -123,6 +128,8 @@ struct ivshm_msg {
  * @timer:	when deferred messages are told of
  * @held:	ivshm_msg by id: those whose pages are shared
  * @next_id:	for @held
+ * @rings:	of a guest, or NULL; written under @rings_mutex and @lock
+ * @rings_mutex: taken by ioctls and by the end, outside of everything here
  * @lock:	of the following; taken with softirqs off
  * @slots:	ivshm_landing that are posted, the first posted first
  * @nr_slots:	their number, with those that senders have taken and may bring back
@@ -150,7 +157,9 @@ struct ivshm_msgq {
 	struct hrtimer timer;
 	struct xarray held;
 	u32 next_id;
-	spinlock_t lock;		/* slots to event */
+	struct ivshm_rings *rings;
+	struct mutex rings_mutex;	/* rings */
+	spinlock_t lock;		/* slots to event, and who reads rings */
 	struct list_head slots;
 	u32 nr_slots;
 	struct list_head queue;
@@ -236,7 +245,7 @@ struct ivshm_msg *ivshm_msgq_done(struct ivshm_msgq *q);
 void ivshm_msgq_undone(struct ivshm_msgq *q, struct ivshm_msg *msg);
 
 /*
- * One thing after the other (msgq_turn.c)
+ * One thing after the other, for ioctls and for rings (msgq_turn.c)
  */
 
 /**

@@ -8,6 +8,7 @@
 #include <linux/uaccess.h>
 
 #include "msgq.h"
+#include "msgq_ring.h"
 #include "region.h"
 
 /**
@@ -231,6 +232,8 @@ long ivshm_msgq_ioctl(struct file *file, unsigned int cmd, void __user *argp)
 	q = smp_load_acquire(&rf->msgq);
 	if (cmd == IVSHM_MSGQ_BIND)
 		return q ? msgq_bind(q, argp) : -ENOTCONN;
+	if (cmd == IVSHM_MSGQ_RINGS)
+		return q ? ivshm_rings_ioctl(q, argp) : -ENOTCONN;
 	for (i = 0; i < ARRAY_SIZE(kinds); i++)
 		if (cmd == kinds[i].cmd)
 			return q ? msgq_batch(q, &kinds[i], argp) : -ENOTCONN;

@@ -76,7 +76,9 @@ static void msgq_claims_test(struct kunit *test)
 			       (k == IVSHM_CLAIM_LANDING && l == IVSHM_CLAIM_DMA) ||
 			       (k == IVSHM_CLAIM_DMA && l == IVSHM_CLAIM_LENDING) ||
 			       (k == IVSHM_CLAIM_LENDING && l == IVSHM_CLAIM_DMA) ||
-			       (k == IVSHM_CLAIM_LENDING && l == IVSHM_CLAIM_LENDING);
+			       (k == IVSHM_CLAIM_LENDING && l == IVSHM_CLAIM_LENDING) ||
+			       (k == IVSHM_CLAIM_DMA && l == IVSHM_CLAIM_RINGS) ||
+			       (k == IVSHM_CLAIM_RINGS && l == IVSHM_CLAIM_DMA);
 			KUNIT_EXPECT_EQ(test, ivshm_region_claim(qt->a, &one, k, 2, 3), 0);
 			/* Side by side all go together. */
 			KUNIT_EXPECT_EQ(test, ivshm_region_claim(qt->a, &two, l, 5, 1), 0);

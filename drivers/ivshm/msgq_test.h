@@ -17,6 +17,7 @@ struct kunit;
 struct qt {
 	struct ivshm_region *a, *b;
 	struct ivshm_msgq *from, *to;
+	bool a_gone;	/* the test has deleted it */
 };
 
 /* Makes them, as the test's priv, and deletes them. */
