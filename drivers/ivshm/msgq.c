@@ -7,6 +7,7 @@
 #include <linux/slab.h>
 
 #include "msgq.h"
+#include "msgq_ring.h"
 #include "region.h"
 
 /* By number of the region; read under RCU. */
@@ -88,6 +89,7 @@ struct ivshm_msgq *ivshm_msgq_new(struct ivshm_region *region, u32 depth, u32 sl
 	hrtimer_init(&q->timer, CLOCK_MONOTONIC, HRTIMER_MODE_ABS_SOFT);
 	q->timer.function = msgq_timeout;
 	xa_init_flags(&q->held, XA_FLAGS_ALLOC1);
+	mutex_init(&q->rings_mutex);
 	spin_lock_init(&q->lock);
 	INIT_LIST_HEAD(&q->slots);
 	INIT_LIST_HEAD(&q->queue);
@@ -135,6 +137,7 @@ void ivshm_msgq_end(struct ivshm_msgq *q)
 	unsigned long id;
 	int i;
 
+	ivshm_rings_end(q);
 	xa_erase(&msgqs, q->region->number);
 	ivshm_msgq_leave(q);
 	wait_for_completion(&q->idle);
@@ -182,6 +185,7 @@ void ivshm_msgq_region_gone(const struct ivshm_region *region)
 	if (!q)
 		return;
 	wake_up_poll(&q->wait, EPOLLHUP | EPOLLERR);
+	ivshm_rings_wake(q);
 	ivshm_msgq_leave(q);
 }
 

@@ -18,8 +18,11 @@
  *   waited for (active), then it is emptied.  The memory stays for those who are to
  *   tell it something (ref).
  *
+ * - A guest asks by rings (msgq_ring.h), which a thread of their own serves.
+ *
  * Locks: ivshm_msgq.lock, of one queue at a time, around ivshm_peer.lock; both with
- * softirqs off.  Region claims and the lock of ivshm_msgq.held stand for themselves.
+ * softirqs off.  Around them, for rings that begin or end, ivshm_msgq.rings_mutex.
+ * Region claims and the lock of ivshm_msgq.held stand for themselves.
  */
 #ifndef _IVSHM_MSGQ_H
 #define _IVSHM_MSGQ_H
@@ -29,6 +32,7 @@
 #include <linux/ivshm_msgq.h>
 #include <linux/kref.h>
 #include <linux/list.h>
+#include <linux/mutex.h>
 #include <linux/poll.h>
 #include <linux/rcupdate.h>
 #include <linux/refcount.h>
@@ -41,9 +45,11 @@
 #include "msgq_peer.h"
 #include "region_exchange.h"
 
+struct cred;
 struct eventfd_ctx;
 struct ivshm_region;
 struct ivshm_region_file;
+struct ivshm_rings;
 struct pid;
 
 /**
@@ -122,6 +128,8 @@ struct ivshm_msg {
  * @timer:	when deferred messages are told of
  * @held:	ivshm_msg by id: those whose pages are shared
  * @next_id:	for @held
+ * @rings:	of a guest, or NULL; written under @rings_mutex and @lock
+ * @rings_mutex: taken by ioctls and by the end, outside of everything here
  * @lock:	of the following; taken with softirqs off
  * @slots:	ivshm_landing that are posted, the first posted first
  * @nr_slots:	their number, with those that senders have taken and may bring back
@@ -149,7 +157,9 @@ struct ivshm_msgq {
 	struct hrtimer timer;
 	struct xarray held;
 	u32 next_id;
-	spinlock_t lock;		/* slots to event */
+	struct ivshm_rings *rings;
+	struct mutex rings_mutex;	/* rings */
+	spinlock_t lock;		/* slots to event, and who reads rings */
 	struct list_head slots;
 	u32 nr_slots;
 	struct list_head queue;
@@ -192,9 +202,20 @@ void ivshm_msgq_end(struct ivshm_msgq *q);
 int ivshm_msgq_post(struct ivshm_msgq *q, const struct ivshm_msgq_slot *slot);
 
 /**
- * ivshm_msgq_send() - a message of current's
+ * struct ivshm_msgq_who - on whose behalf something is done
+ * @pid:	process
+ * @cred:	its effective user, and who users are to it
+ */
+struct ivshm_msgq_who {
+	struct pid *pid;
+	const struct cred *cred;
+};
+
+/**
+ * ivshm_msgq_send() - a message
  * @q:		the sender's queue
  * @to:		the receiver's
+ * @who:	the sender
  * @arg:	as the sender asks for it; how is set to what was done
  *
  * The receiver is told by ivshm_msgq_tell().  Sleeps.
@@ -202,7 +223,7 @@ int ivshm_msgq_post(struct ivshm_msgq *q, const struct ivshm_msgq_slot *slot);
  * Return: 0, or an error as IVSHM_MSGQ_SEND has them.
  */
 int ivshm_msgq_send(struct ivshm_msgq *q, struct ivshm_msgq *to,
-		    struct ivshm_msgq_send *arg);
+		    const struct ivshm_msgq_who *who, struct ivshm_msgq_send *arg);
 /* Tell the receiver of messages that are to be told of at once. */
 void ivshm_msgq_tell(struct ivshm_msgq *q);
 /* The receiver came by itself: tell it of those that wait for that. */
@@ -222,6 +243,32 @@ void ivshm_msgq_room(struct ivshm_msgq *q);
 /* The next message sent that has ended, likewise. */
 struct ivshm_msg *ivshm_msgq_done(struct ivshm_msgq *q);
 void ivshm_msgq_undone(struct ivshm_msgq *q, struct ivshm_msg *msg);
+
+/*
+ * One thing after the other, for ioctls and for rings (msgq_turn.c)
+ */
+
+/**
+ * struct ivshm_msgq_turn - several things that are asked of a queue
+ * @q:		the queue
+ * @who:	on whose behalf
+ * @to:		number of the receiver of the last message sent, who is still to be
+ *		told, or -1
+ */
+struct ivshm_msgq_turn {
+	struct ivshm_msgq *q;
+	struct ivshm_msgq_who who;
+	s64 to;
+};
+
+/* As IVSHM_MSGQ_SEND: 0, or an error. Sleeps. */
+int ivshm_msgq_turn_send(struct ivshm_msgq_turn *turn, struct ivshm_msgq_send *send);
+/* Everybody was told when this returns. */
+void ivshm_msgq_turn_end(struct ivshm_msgq_turn *turn);
+/* What a message is to those who receive it, or sent it. */
+void ivshm_msgq_turn_recv(const struct ivshm_msgq_turn *turn, const struct ivshm_msg *msg,
+			  struct ivshm_msgq_recv *recv);
+void ivshm_msgq_turn_done(const struct ivshm_msg *msg, struct ivshm_msgq_done *done);
 
 /* A message that is in no list, or none. */
 void ivshm_msg_free(struct ivshm_msg *msg);

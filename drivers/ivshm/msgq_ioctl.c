@@ -4,23 +4,20 @@
 #include <linux/eventfd.h>
 #include <linux/fs.h>
 #include <linux/nospec.h>
-#include <linux/pid.h>
-#include <linux/sched.h>
+#include <linux/sched/signal.h>
 #include <linux/uaccess.h>
 
 #include "msgq.h"
+#include "msgq_ring.h"
 #include "region.h"
 
 /**
  * struct batch - a batch at work
- * @q:		the file's queue
- * @to:		number of the receiver of the last message sent, who is still to be
- *		told, or -1
+ * @turn:	the file's queue, and what was asked of it before
  * @size:	bytes of an entry
  */
 struct batch {
-	struct ivshm_msgq *q;
-	s64 to;
+	struct ivshm_msgq_turn turn;
 	size_t size;
 };
 
@@ -44,45 +41,19 @@ static int do_post(struct batch *b, void __user *at)
 	struct ivshm_msgq_slot slot;
 
 	return copy_struct_from_user(&slot, sizeof(slot), at, b->size) ?:
-	       ivshm_msgq_post(b->q, &slot);
-}
-
-/* The receiver of the last message is told when another one's turn comes. */
-static void batch_tell(struct batch *b)
-{
-	struct ivshm_msgq *to = b->to < 0 ? NULL : ivshm_msgq_enter(b->to);
-
-	b->to = -1;
-	if (!to)
-		return;
-	ivshm_msgq_tell(to);
-	ivshm_msgq_leave(to);
+	       ivshm_msgq_post(b->turn.q, &slot);
 }
 
 static int do_send(struct batch *b, void __user *at)
 {
 	struct ivshm_msgq_send __user *user = at;
 	struct ivshm_msgq_send send;
-	struct ivshm_msgq *to;
 	int err;
 
-	/*
-	 * The receiver's queue does not end while a sender is at it, so a sender is
-	 * there only when nothing of its own memory can keep it.
-	 */
-	err = copy_struct_from_user(&send, sizeof(send), at, b->size);
+	err = copy_struct_from_user(&send, sizeof(send), at, b->size) ?:
+	      ivshm_msgq_turn_send(&b->turn, &send);
 	if (err)
 		return err;
-	if (b->to != send.to)
-		batch_tell(b);
-	to = ivshm_msgq_enter(send.to);
-	if (!to)
-		return -ENXIO;
-	err = ivshm_msgq_send(b->q, to, &send);
-	ivshm_msgq_leave(to);
-	if (err)
-		return err;
-	b->to = send.to;
 	/* It is sent, whether the sender hears how or not. */
 	put_user(send.how, &user->how);
 	return 0;
@@ -90,32 +61,19 @@ static int do_send(struct batch *b, void __user *at)
 
 static int do_recv(struct batch *b, void __user *at)
 {
-	struct ivshm_msgq_recv recv = {};
+	struct ivshm_msgq_recv recv;
 	struct ivshm_msg *msg;
 	int err;
 
-	msg = ivshm_msgq_take(b->q);
+	msg = ivshm_msgq_take(b->turn.q);
 	if (!msg)
 		return -EAGAIN;
-	recv.id = msg->id;
-	recv.len = msg->len;
-	if (msg->landing) {
-		recv.offset = msg->landing->offset;
-		recv.cookie = msg->landing->cookie;
-	}
-	recv.from = msg->number;
-	recv.pid = pid_vnr(msg->pid);
-	recv.uid = from_kuid_munged(current_user_ns(), msg->uid);
-	recv.how = msg->how;
-	BUILD_BUG_ON(sizeof(recv.name) != sizeof(msg->peer->from));
-	memcpy(recv.name, msg->peer->from, sizeof(recv.name));
-	recv.inline_len = msg->inline_len;
-	memcpy(recv.data, msg->data, msg->inline_len);
+	ivshm_msgq_turn_recv(&b->turn, msg, &recv);
 	err = batch_put(b, at, &recv, sizeof(recv));
 	if (err)
-		ivshm_msgq_untake(b->q, msg);
+		ivshm_msgq_untake(b->turn.q, msg);
 	else
-		ivshm_msgq_taken(b->q, msg);
+		ivshm_msgq_taken(b->turn.q, msg);
 	return err;
 }
 
@@ -124,24 +82,22 @@ static int do_release(struct batch *b, void __user *at)
 	u64 id;
 
 	return copy_struct_from_user(&id, sizeof(id), at, b->size) ?:
-	       ivshm_msgq_release(b->q, id);
+	       ivshm_msgq_release(b->turn.q, id);
 }
 
 static int do_done(struct batch *b, void __user *at)
 {
-	struct ivshm_msgq_done done = {};
+	struct ivshm_msgq_done done;
 	struct ivshm_msg *msg;
 	int err;
 
-	msg = ivshm_msgq_done(b->q);
+	msg = ivshm_msgq_done(b->turn.q);
 	if (!msg)
 		return -EAGAIN;
-	done.cookie = msg->cookie;
-	done.to = msg->to;
-	done.status = msg->status;
+	ivshm_msgq_turn_done(msg, &done);
 	err = batch_put(b, at, &done, sizeof(done));
 	if (err)
-		ivshm_msgq_undone(b->q, msg);
+		ivshm_msgq_undone(b->turn.q, msg);
 	else
 		ivshm_msg_free(msg);
 	return err;
@@ -172,7 +128,9 @@ static const struct kind kinds[] = {
 static long msgq_batch(struct ivshm_msgq *q, const struct kind *kind,
 		       void __user *argp)
 {
-	struct batch b = { .q = q, .to = -1 };
+	struct batch b = {
+		.turn = { q, { task_tgid(current), current_cred() }, -1 },
+	};
 	struct ivshm_msgq_batch arg;
 	u32 done;
 	int err;
@@ -194,7 +152,7 @@ static long msgq_batch(struct ivshm_msgq *q, const struct kind *kind,
 			break;
 		cond_resched();
 	}
-	batch_tell(&b);
+	ivshm_msgq_turn_end(&b.turn);
 	if (done && kind->room)
 		ivshm_msgq_room(q);
 	if (put_user(done, &((struct ivshm_msgq_batch __user *)argp)->done))
@@ -274,6 +232,8 @@ long ivshm_msgq_ioctl(struct file *file, unsigned int cmd, void __user *argp)
 	q = smp_load_acquire(&rf->msgq);
 	if (cmd == IVSHM_MSGQ_BIND)
 		return q ? msgq_bind(q, argp) : -ENOTCONN;
+	if (cmd == IVSHM_MSGQ_RINGS)
+		return q ? ivshm_rings_ioctl(q, argp) : -ENOTCONN;
 	for (i = 0; i < ARRAY_SIZE(kinds); i++)
 		if (cmd == kinds[i].cmd)
 			return q ? msgq_batch(q, &kinds[i], argp) : -ENOTCONN;

@@ -4,7 +4,6 @@
 #include <linux/ktime.h>
 #include <linux/mm.h>
 #include <linux/pid.h>
-#include <linux/sched.h>
 #include <linux/slab.h>
 
 #include "msgq.h"
@@ -42,6 +41,7 @@ static int send_check(const struct ivshm_msgq *q, const struct ivshm_msgq *to,
 
 static struct ivshm_msg *send_alloc(const struct ivshm_msgq *q,
 				    const struct ivshm_msgq *to,
+				    const struct ivshm_msgq_who *who,
 				    const struct ivshm_msgq_send *arg)
 {
 	struct ivshm_msg *msg;
@@ -52,8 +52,8 @@ static struct ivshm_msg *send_alloc(const struct ivshm_msgq *q,
 	msg->amount.messages = 1;
 	msg->amount.pages = DIV_ROUND_UP(offset_in_page(arg->offset) + arg->len, PAGE_SIZE);
 	msg->amount.bytes = arg->len + arg->inline_len;
-	msg->pid = get_pid(task_tgid(current));
-	msg->uid = current_euid();
+	msg->pid = get_pid(who->pid);
+	msg->uid = who->cred->euid;
 	msg->number = q->region->number;
 	msg->to = to->region->number;
 	msg->how = IVSHM_MSGQ_COPY;
@@ -213,7 +213,7 @@ static void send_commit(struct ivshm_msgq *to, struct ivshm_msg *msg, u32 defer_
 }
 
 int ivshm_msgq_send(struct ivshm_msgq *q, struct ivshm_msgq *to,
-		    struct ivshm_msgq_send *arg)
+		    const struct ivshm_msgq_who *who, struct ivshm_msgq_send *arg)
 {
 	struct ivshm_msg *msg;
 	int err;
@@ -221,7 +221,7 @@ int ivshm_msgq_send(struct ivshm_msgq *q, struct ivshm_msgq *to,
 	err = send_check(q, to, arg);
 	if (err)
 		return err;
-	msg = send_alloc(q, to, arg);
+	msg = send_alloc(q, to, who, arg);
 	if (!msg)
 		return -ENOMEM;
 	msg->peer = ivshm_peer_get(q->region->name, to->region->name);

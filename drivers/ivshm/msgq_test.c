@@ -1,98 +1,25 @@
 // SPDX-License-Identifier: GPL-2.0
 /* KUnit tests of message queues: what waits, who may, and pages that move. */
 #include <kunit/test.h>
+#include <linux/cred.h>
 #include <linux/mm.h>
 #include <linux/netlink.h>
-#include <linux/numa.h>
 #include <linux/pagemap.h>
+#include <linux/sched/signal.h>
 
 #include "msgq.h"
+#include "msgq_test.h"
 #include "region.h"
 #include "region_test.h"
-
-#define QT_A		"kunit-a"
-#define QT_B		"kunit-b"
-#define QT_PAGES	8
-
-struct qt {
-	struct ivshm_region *a, *b;
-	struct ivshm_msgq *from, *to;
-};
-
-static struct ivshm_region *qt_region(struct kunit *test, const char *name)
-{
-	struct ivshm_region_config cfg = {
-		.size = QT_PAGES * PAGE_SIZE,
-		.page_size = PAGE_SIZE,
-		.mode = 0600,
-		.node = NUMA_NO_NODE,
-	};
-	struct ivshm_region *region;
-
-	strscpy(cfg.name, name, sizeof(cfg.name));
-	KUNIT_ASSERT_EQ(test, ivshm_region_new(&cfg, NULL), 0);
-	mutex_lock(&ivshm_region_mutex);
-	region = ivshm_region_find(name);
-	mutex_unlock(&ivshm_region_mutex);
-	KUNIT_ASSERT_NOT_NULL(test, region);
-	KUNIT_ASSERT_EQ(test, ivshm_region_use(region), 0);
-	return region;
-}
-
-static int qt_allow(const char *from, const char *to, u64 messages, u64 pages,
-		    u64 bytes)
-{
-	struct ivshm_peer_config cfg = {
-		.most = { messages, pages, bytes },
-		.given = BIT(IVSHM_A_PEER_MESSAGES) | BIT(IVSHM_A_PEER_PAGES) |
-			 BIT(IVSHM_A_PEER_BYTES),
-	};
-
-	strscpy(cfg.from, from, sizeof(cfg.from));
-	strscpy(cfg.to, to, sizeof(cfg.to));
-	return ivshm_peer_allow(&cfg, NULL);
-}
-
-static int qt_init(struct kunit *test)
-{
-	struct qt *qt = kunit_kzalloc(test, sizeof(*qt), GFP_KERNEL);
-
-	KUNIT_ASSERT_NOT_NULL(test, qt);
-	test->priv = qt;
-	qt->a = qt_region(test, QT_A);
-	qt->b = qt_region(test, QT_B);
-	qt->from = ivshm_msgq_new(qt->a, 4, 4);
-	qt->to = ivshm_msgq_new(qt->b, 4, 4);
-	KUNIT_ASSERT_FALSE(test, IS_ERR(qt->from));
-	KUNIT_ASSERT_FALSE(test, IS_ERR(qt->to));
-	KUNIT_ASSERT_EQ(test, qt_allow(QT_A, QT_B, 100, 0, 0), 0);
-	return 0;
-}
-
-static void qt_exit(struct kunit *test)
-{
-	struct qt *qt = test->priv;
-
-	if (!IS_ERR_OR_NULL(qt->from))
-		ivshm_msgq_end(qt->from);
-	if (!IS_ERR_OR_NULL(qt->to))
-		ivshm_msgq_end(qt->to);
-	if (qt->a)
-		ivshm_region_unuse(qt->a);
-	if (qt->b)
-		ivshm_region_unuse(qt->b);
-	KUNIT_EXPECT_EQ(test, ivshm_region_del(QT_A, false), 0);
-	KUNIT_EXPECT_EQ(test, ivshm_region_del(QT_B, false), 0);
-	ivshm_peer_deny(QT_A, QT_B);
-}
 
 static int qt_send(struct qt *qt, u64 offset, u64 len, u32 how)
 {
 	struct ivshm_msgq_send send = {
 		.to = qt->b->number, .offset = offset, .len = len, .how = how,
 	};
+	const struct ivshm_msgq_who who = { task_tgid(current), current_cred() };
 
-	return ivshm_msgq_send(qt->from, qt->to, &send);
+	return ivshm_msgq_send(qt->from, qt->to, &who, &send);
 }
 
 static int qt_post(struct qt *qt, u64 offset, u64 len)
@@ -149,7 +76,9 @@ static void msgq_claims_test(struct kunit *test)
 			       (k == IVSHM_CLAIM_LANDING && l == IVSHM_CLAIM_DMA) ||
 			       (k == IVSHM_CLAIM_DMA && l == IVSHM_CLAIM_LENDING) ||
 			       (k == IVSHM_CLAIM_LENDING && l == IVSHM_CLAIM_DMA) ||
-			       (k == IVSHM_CLAIM_LENDING && l == IVSHM_CLAIM_LENDING);
+			       (k == IVSHM_CLAIM_LENDING && l == IVSHM_CLAIM_LENDING) ||
+			       (k == IVSHM_CLAIM_DMA && l == IVSHM_CLAIM_RINGS) ||
+			       (k == IVSHM_CLAIM_RINGS && l == IVSHM_CLAIM_DMA);
 			KUNIT_EXPECT_EQ(test, ivshm_region_claim(qt->a, &one, k, 2, 3), 0);
 			/* Side by side all go together. */
 			KUNIT_EXPECT_EQ(test, ivshm_region_claim(qt->a, &two, l, 5, 1), 0);

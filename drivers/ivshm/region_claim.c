@@ -25,6 +25,7 @@ static const unsigned long excludes[IVSHM_CLAIM_KINDS] = {
 	[IVSHM_CLAIM_LENDING]	= ALL & ~BIT(IVSHM_CLAIM_DMA) & ~BIT(IVSHM_CLAIM_LENDING),
 	[IVSHM_CLAIM_BORROWED]	= ALL,
 	[IVSHM_CLAIM_MOVING]	= ALL,
+	[IVSHM_CLAIM_RINGS]	= ALL & ~BIT(IVSHM_CLAIM_DMA),
 };
 
 /* Whether another claim of the range keeps @claim from being of that kind. */

@@ -27,6 +27,7 @@ enum ivshm_claim_kind {
 	IVSHM_CLAIM_LENDING,	/* pages are being lent out */
 	IVSHM_CLAIM_BORROWED,	/* a slot for messages, with another's pages */
 	IVSHM_CLAIM_MOVING,	/* pages are changing their slots */
+	IVSHM_CLAIM_RINGS,	/* rings of a message queue */
 
 	IVSHM_CLAIM_KINDS,
 };

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Workers: the one thread that serves a queue pair. */
+/* Workers: the one thread that serves a queue pair, or the rings of a message queue. */
 #include <linux/cgroup.h>
 #include <linux/hrtimer.h>
 #include <linux/jiffies.h>

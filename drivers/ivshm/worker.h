@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Workers: the one thread that serves a queue pair. */
+/* Workers: the one thread that serves a queue pair, or the rings of a message queue. */
 #ifndef _IVSHM_WORKER_H
 #define _IVSHM_WORKER_H
 
+#include <linux/bits.h>
 #include <linux/completion.h>
 #include <linux/types.h>
 
@@ -20,6 +21,7 @@ enum ivshm_work {
 	IVSHM_WORK_PARK,	/* a receiver that we wait for changed */
 	IVSHM_WORK_BOUNCE,	/* somebody left frames in kernel buffers */
 	IVSHM_WORK_LOG,		/* something was written to the dirty log */
+	IVSHM_WORK_RINGS,	/* the guest has requests for its message queue */
 	IVSHM_WORK_STOP,	/* pause, see ivshm_worker_pause() */
 };
 
@@ -79,6 +81,12 @@ void ivshm_worker_wake(struct ivshm_worker *w, enum ivshm_work work);
 static inline bool ivshm_worker_pending(const struct ivshm_worker *w)
 {
 	return READ_ONCE(w->pending);
+}
+
+/* Whether it is about to be paused; for those whose work is made of small pieces. */
+static inline bool ivshm_worker_pausing(const struct ivshm_worker *w)
+{
+	return READ_ONCE(w->pending) & BIT(IVSHM_WORK_STOP);
 }
 
 #endif /* _IVSHM_WORKER_H */

@@ -277,7 +277,11 @@ test_region()
 	refuse 'vectors: "x" is not a whole number of vectors' region serve r s vectors x
 	refuse 'vectors: 0 is out of range (1 to 32)' region serve r s vectors 0
 	refuse 'vectors: 33 is out of range (1 to 32)' region serve r s vectors 33
-	refuse 'unknown option "size", expected one of: mode, owner, group, vectors' region serve r s size 1M
+	refuse 'unknown option "size", expected one of: mode, owner, group, vectors, rings' region serve r s size 1M
+	refuse 'rings: "x" is not a whole number of requests' region serve r s rings x
+	refuse 'rings: 0 is no power of two (1 to 1024)' region serve r s rings 0
+	refuse 'rings: 12 is no power of two (1 to 1024)' region serve r s rings 12
+	refuse 'rings: 2048 is no power of two (1 to 1024)' region serve r s rings 2048
 	refuse 'unknown option "vectors"' region add r size 1M vectors 2
 	refuse 'vectors is given twice' region serve r s vectors 1 vectors 2
 	unloaded region serve r "/$(printf 'x%.0s' {1..106})"
@@ -598,9 +602,10 @@ test_completion()
 	complete_to "show add set del serve help" region ""
 	complete_to "pool queue" region serve ""
 	complete_to "$TOOL/Makefile" region serve pool "$TOOL/Make"
-	complete_to "mode owner group vectors" region serve pool s ""
+	complete_to "mode owner group vectors rings" region serve pool s ""
 	complete_to "vectors" region serve pool s mode 0600 v
 	complete_to "0660 0666" region serve pool s mode 066
+	complete_to "16 64 256" region serve pool s rings ""
 	complete_to "pool queue" region show ""
 	complete_to "queue" region del pool q
 	complete_to "pool queue force" region del ""

@@ -8,11 +8,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include "kselftest_harness.h"
-#include "msgq.h"
+#include "side.h"
 
 #define SIZE	(16 * PAGE)
 /* More than any call allocates. */
@@ -84,6 +85,7 @@ struct call {
 	struct window *a, *b, *other;
 	struct control *c;
 	uint32_t how;
+	int kick;
 };
 
 static int do_attach(void *arg)
@@ -105,6 +107,13 @@ static int do_send(void *arg)
 	struct call *call = arg;
 
 	return send_range(call->a, call->b, 0, 4 * PAGE, call->how);
+}
+
+static int do_rings(void *arg)
+{
+	struct call *call = arg;
+
+	return msgq_rings(call->b->fd, 8 * PAGE, 4, call->kick, call->kick);
 }
 
 static int do_allow(void *arg)
@@ -165,8 +174,16 @@ TEST_F_TIMEOUT(alloc, calls, 120)
 		EXPECT_EQ(-EAGAIN, msgq_recv(self->b.fd, &recv));
 		memset(self->b.at, 0, SIZE);
 	}
+	call.kick = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	EXPECT_LT(0, all_fail(do_rings, &call));
+	EXPECT_EQ(-EALREADY, do_rings(&call));
+	EXPECT_EQ(0, msgq_rings_end(self->b.fd));
+	close(call.kick);
+	ASSERT_EQ(0, msgq_post(self->b.fd, 0, SIZE, 0));
+	EXPECT_EQ(0, send_range(&self->a, &self->b, 0, SIZE, IVSHM_MSGQ_MOVE));
+	ASSERT_EQ(0, msgq_recv(self->b.fd, &recv));
 	ASSERT_EQ(0, peer_get(&self->c, "a", "b", &at));
-	EXPECT_EQ(4, at.stat[STAT(MESSAGES)]);
+	EXPECT_EQ(5, at.stat[STAT(MESSAGES)]);
 	EXPECT_EQ(0, at.now_messages);
 	EXPECT_EQ(0, at.now_pages);
 }

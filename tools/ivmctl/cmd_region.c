@@ -2,6 +2,7 @@
 /* ivmctl region */
 #include <grp.h>
 #include <linux/ivshm.h>
+#include <linux/ivshm_msgq.h>
 #include <linux/ivshm_netlink.h>
 #include <netlink/attr.h>
 #include <pwd.h>
@@ -23,6 +24,7 @@ enum option {
 	OPT_OWNER,
 	OPT_GROUP,
 	OPT_VECTORS,
+	OPT_RINGS,
 	OPTIONS,
 };
 
@@ -34,6 +36,7 @@ static const char *const options[] = {
 	[OPT_OWNER] = "owner",
 	[OPT_GROUP] = "group",
 	[OPT_VECTORS] = "vectors",
+	[OPT_RINGS] = "rings",
 };
 
 /* Of the socket, if nothing else is said. */
@@ -116,6 +119,8 @@ static int parse_option(const struct ctx *ctx, struct request *req,
 		return parse_number(ctx, "node", "a NUMA node's number", word, value);
 	case OPT_VECTORS:
 		return parse_number(ctx, "vectors", "vectors", word, value);
+	case OPT_RINGS:
+		return parse_number(ctx, "rings", "requests", word, value);
 	default:
 		return word_size(ctx, options[option], word, value);
 	}
@@ -280,12 +285,18 @@ static int region_serve(struct ctx *ctx, int argc, char **argv)
 		return RC_USAGE;
 	if (strlen(config.path) >= sizeof(((struct sockaddr_un *)0)->sun_path))
 		return usage(ctx, "SOCKET: \"%s\" is too long for a socket", config.path);
-	if (parse_options(ctx, &req, OPT_MODE, OPT_VECTORS, argc - 2, argv + 2))
+	if (parse_options(ctx, &req, OPT_MODE, OPT_RINGS, argc - 2, argv + 2))
 		return RC_USAGE;
 	config.vectors = value_or(&req, OPT_VECTORS, 1);
 	if (!config.vectors || config.vectors > IVSHM_VECTORS)
 		return usage(ctx, "vectors: %u is out of range (1 to %u)", config.vectors,
 			     IVSHM_VECTORS);
+	config.rings = value_or(&req, OPT_RINGS, 0);
+	if (req.given & 1U << OPT_RINGS &&
+	    (!config.rings || config.rings > IVSHM_MSGQ_RINGS_MAX ||
+	     config.rings & (config.rings - 1)))
+		return usage(ctx, "rings: %u is no power of two (1 to %u)", config.rings,
+			     IVSHM_MSGQ_RINGS_MAX);
 	config.mode = (mode_t)value_or(&req, OPT_MODE, SERVE_MODE);
 	config.owner = (uid_t)value_or(&req, OPT_OWNER, (uid_t)-1);
 	config.group = (gid_t)value_or(&req, OPT_GROUP, (gid_t)-1);
@@ -319,5 +330,6 @@ const struct object object_region = {
 	"mode, owner and group can be set later.\n"
 	"Options of serve:\n"
 	"  vectors N      of each peer, 1 to 32 (1)\n"
+	"  rings N        for messages, of N requests: for one VM, whose window it is\n"
 	"  mode, owner, group  of the socket (0600, who serves)\n",
 };

@@ -81,14 +81,22 @@ void tell(const struct server *server, json_t *event, const char *text)
 static void tell_serving(const struct server *server)
 {
 	const struct serve_config *config = server->config;
+	json_t *event;
 	char text[256];
+	size_t len;
 
 	snprintf(text, sizeof(text), "serving region %s at %s, vectors %u", config->name,
 		 config->path, config->vectors);
-	tell(server, json_pack("{s:s, s:s, s:o, s:i}", "event", "serving",
-			       "region", config->name, "socket",
-			       json_text(config->path, strlen(config->path)),
-			       "vectors", config->vectors), text);
+	event = json_pack("{s:s, s:s, s:o, s:i}", "event", "serving",
+			  "region", config->name, "socket",
+			  json_text(config->path, strlen(config->path)),
+			  "vectors", config->vectors);
+	if (config->rings) {
+		len = strlen(text);
+		snprintf(text + len, sizeof(text) - len, ", rings %u", config->rings);
+		json_object_set_new(event, "rings", json_integer(config->rings));
+	}
+	tell(server, event, text);
 }
 
 static void grumble(struct server *server, const char *what, int error)
@@ -145,6 +153,7 @@ static int open_region(struct server *server)
 	const char *name = server->config->name;
 	struct ctx *ctx = server->ctx;
 	char path[32];
+	uint64_t size;
 	json_t *list;
 
 	/* Before it is looked at, to hear what happens to it from then on. */
@@ -153,6 +162,7 @@ static int open_region(struct server *server)
 		return RC_REFUSED;
 	snprintf(path, sizeof(path), "/dev/ivshm%" JSON_INTEGER_FORMAT,
 		 json_int(json_array_get(list, 0), "number"));
+	size = (uint64_t)json_int(json_array_get(list, 0), "size");
 	json_decref(list);
 	server->region = open(path, O_RDWR | O_CLOEXEC);
 	if (server->region < 0) {
@@ -161,6 +171,10 @@ static int open_region(struct server *server)
 	}
 	if (!region_is_there(server)) {
 		complain(ctx, "region %s was deleted", name);
+		return RC_REFUSED;
+	}
+	if (server->config->rings && rings_open(server, size)) {
+		complain(ctx, "cannot give rings: %s", strerror(errno));
 		return RC_REFUSED;
 	}
 	return RC_OK;
@@ -238,6 +252,7 @@ static int patience(const struct server *server)
 static void serve_loop(struct server *server)
 {
 	struct epoll_event event[64];
+	bool knocked;
 	int i, n;
 
 	while (!server->done) {
@@ -248,10 +263,11 @@ static void serve_loop(struct server *server)
 		}
 		if (server->resting)
 			listen_for_peers(server, true);
+		knocked = false;
 		for (i = 0; i < n; i++) {
 			switch (event[i].data.u64) {
 			case SOURCE_LISTENER:
-				accept_peer(server);
+				knocked = true;
 				break;
 			case SOURCE_SIGNALS:
 				server->done = true;
@@ -265,6 +281,11 @@ static void serve_loop(struct server *server)
 			}
 		}
 		peers_settle(server);
+		if (knocked) {
+			/* Those who went have left what it may need. */
+			accept_peer(server);
+			peers_settle(server);
+		}
 	}
 }
 
@@ -299,6 +320,8 @@ static void close_all(const struct server *server)
 	if (server->epoll >= 0)
 		close(server->epoll);
 	ivnl_close(server->events);
+	if (server->kick >= 0)
+		close(server->kick);
 	if (server->region >= 0)
 		close(server->region);
 }
@@ -311,6 +334,7 @@ int serve(struct ctx *ctx, const struct serve_config *config)
 	server->ctx = ctx;
 	server->config = config;
 	server->region = -1;
+	server->kick = -1;
 	server->listener = -1;
 	server->epoll = -1;
 	/* Before there is a socket, which is not to be left behind. */

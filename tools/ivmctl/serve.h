@@ -12,6 +12,8 @@
  * @name:    of the region
  * @path:    of the socket
  * @vectors: of each peer, 1 to IVSHM_VECTORS
+ * @rings:   requests of the rings that the peer gets, a power of two up to
+ *           IVSHM_MSGQ_RINGS_MAX; 0 for none
  * @mode:    permissions of the socket
  * @owner:   of the socket, or -1 for the caller
  * @group:   likewise
@@ -20,6 +22,7 @@ struct serve_config {
 	const char *name;
 	const char *path;
 	unsigned int vectors;
+	unsigned int rings;
 	mode_t mode;
 	uid_t owner;
 	gid_t group;

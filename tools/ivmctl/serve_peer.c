@@ -29,13 +29,14 @@
 #define STALL_MS		10000
 
 /*
- * Notes: the slot of a peer that came, or these.  The first three stand at the
+ * Notes: the slot of a peer that came, or these.  The first four stand at the
  * beginning only.
  */
 enum note {
 	NOTE_VERSION = PEERS_MAX,
 	NOTE_ID,
 	NOTE_MEMORY,
+	NOTE_KERNEL,
 	NOTE_GONE = 1 << 16,	/* and the ID */
 };
 
@@ -101,6 +102,8 @@ static enum sent send_next(const struct server *server, const struct peer *peer)
 		return send_number(peer->sock, peer->id, -1);
 	case NOTE_MEMORY:
 		return send_number(peer->sock, -1, peer->file);
+	case NOTE_KERNEL:
+		return send_number(peer->sock, KERNEL_ID, server->kick);
 	}
 	if (note & NOTE_GONE)
 		return send_number(peer->sock, note & ~(unsigned int)NOTE_GONE, -1);
@@ -258,7 +261,7 @@ static int peer_join(const struct server *server, struct peer *peer)
 		if (peer->vector[i] < 0)
 			return -1;
 	}
-	return 0;
+	return server->config->rings ? rings_give(server, peer) : 0;
 }
 
 int peers_id(const struct server *server)
@@ -311,6 +314,8 @@ static void peer_introduce(struct server *server, struct peer *peer)
 	note_add(peer, NOTE_VERSION);
 	note_add(peer, NOTE_ID);
 	note_add(peer, NOTE_MEMORY);
+	if (server->config->rings)
+		note_add(peer, NOTE_KERNEL);
 	for (i = 0; i < PEERS_MAX; i++) {
 		if (!server->peer[i])
 			continue;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Between serve.c, serve_peer.c and serve_socket.c. */
+/* Between serve.c, serve_peer.c, serve_rings.c and serve_socket.c. */
 #ifndef _IVMCTL_SERVE_PRIV_H
 #define _IVMCTL_SERVE_PRIV_H
 
@@ -15,8 +15,10 @@ struct ivnl;
 #define PEERS_MAX	1024
 /* IDs that peers can have. */
 #define IDS_MAX		65536
+/* That of the kernel as a peer of one vector, the doorbell of the rings. */
+#define KERNEL_ID	0
 /* What a peer can still have to be told; see serve_peer.c. */
-#define NOTES_MAX	(3 + 2 * PEERS_MAX)
+#define NOTES_MAX	(4 + 2 * PEERS_MAX)
 
 /**
  * struct peer - somebody who is connected
@@ -55,6 +57,7 @@ struct peer {
  * @ctx:      complaints go by it
  * @config:   what is asked for
  * @region:   the region
+ * @kick:     eventfd, doorbell of the rings, or -1
  * @listener: the socket
  * @node:     its place, to know it again
  * @epoll:    all that is waited for; an event's data is the slot of a peer, or
@@ -76,6 +79,7 @@ struct server {
 	struct ctx *ctx;
 	const struct serve_config *config;
 	int region;
+	int kick;
 	int listener;
 	struct stat node;
 	int epoll;
@@ -118,6 +122,16 @@ void peers_settle(struct server *server);
 bool peers_wait(const struct server *server);
 /* Let all of them go, without a word. */
 void peers_free(const struct server *server);
+
+/* serve_rings.c */
+
+/* Get ready to give rings, which must fit into @size bytes. -1 with errno. */
+int rings_open(struct server *server, uint64_t size);
+/*
+ * Make the message queue of the region @peer's, and give it rings, the interrupt of
+ * which are its vectors.  -1 with errno.
+ */
+int rings_give(const struct server *server, const struct peer *peer);
 
 /* serve_socket.c */
 

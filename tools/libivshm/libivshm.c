@@ -176,3 +176,66 @@ int ivshm_done(struct ivshm *w, struct ivshm_msgq_done *completions, uint32_t nr
 {
 	return batch(w, IVSHM_MSGQ_DONE, completions, sizeof(*completions), nr);
 }
+
+/*
+ * Rings
+ */
+
+size_t ivshm_rings_size(uint32_t nr)
+{
+	return sizeof(struct ivshm_ring_head) +
+	       nr * (sizeof(struct ivshm_ring_request) + sizeof(struct ivshm_ring_result));
+}
+
+int ivshm_rings(struct ivshm *w, uint64_t offset, uint32_t nr, int kick, int call)
+{
+	struct ivshm_msgq_rings arg = {
+		.argsz = sizeof(arg),
+		.offset = offset,
+		.entries = nr,
+		.kick = kick,
+		.call = call,
+	};
+
+	return ioctl(w->fd, IVSHM_MSGQ_RINGS, &arg) ? -errno : 0;
+}
+
+void ivshm_ring_use(struct ivshm_ring *r, void *at, uint32_t nr)
+{
+	r->head = at;
+	r->requests = (void *)(r->head + 1);
+	r->results = (void *)(r->requests + nr);
+	r->nr = nr;
+	r->tail = __atomic_load_n(&r->head->tail, __ATOMIC_ACQUIRE);
+	r->taken = __atomic_load_n(&r->head->taken, __ATOMIC_ACQUIRE);
+}
+
+static int ring_error(const struct ivshm_ring *r)
+{
+	return -(int)__atomic_load_n(&r->head->error, __ATOMIC_RELAXED);
+}
+
+int ivshm_ring_ask(struct ivshm_ring *r, const struct ivshm_ring_request *request)
+{
+	int err = ring_error(r);
+
+	if (err)
+		return err;
+	if (r->tail - r->taken >= r->nr)
+		return -EAGAIN;
+	r->requests[r->tail % r->nr] = *request;
+	/* After the request. */
+	__atomic_store_n(&r->head->tail, ++r->tail, __ATOMIC_RELEASE);
+	return 0;
+}
+
+int ivshm_ring_take(struct ivshm_ring *r, struct ivshm_ring_result *result)
+{
+	/* Before the result. */
+	if (r->taken == __atomic_load_n(&r->head->done, __ATOMIC_ACQUIRE))
+		return ring_error(r) ?: -EAGAIN;
+	*result = r->results[r->taken % r->nr];
+	/* After the result was read: the kernel may have its place again. */
+	__atomic_store_n(&r->head->taken, ++r->taken, __ATOMIC_RELEASE);
+	return 0;
+}

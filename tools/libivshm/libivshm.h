@@ -65,6 +65,37 @@ int ivshm_recv(struct ivshm *w, struct ivshm_msgq_recv *messages, uint32_t nr);
 int ivshm_release(struct ivshm *w, const uint64_t *ids, uint32_t nr);
 int ivshm_done(struct ivshm *w, struct ivshm_msgq_done *completions, uint32_t nr);
 
+/*
+ * Rings.  Whoever has the queue makes them; nr is a power of two, or 0 to have none any
+ * more, with -1 for both eventfds.
+ */
+int ivshm_rings(struct ivshm *w, uint64_t offset, uint32_t nr, int kick, int call);
+/* Bytes of the region that rings of so many requests take. */
+size_t ivshm_rings_size(uint32_t nr);
+
+/*
+ * The rest is for guests, who need no file, only the memory.  A program that ended can be
+ * followed by another one, which finds the results that are not taken yet.
+ */
+struct ivshm_ring {
+	struct ivshm_ring_head *head;
+	struct ivshm_ring_request *requests;
+	struct ivshm_ring_result *results;
+	uint32_t nr;
+	uint32_t tail;
+	uint32_t taken;
+};
+
+/* Rings that are there, and go on from where they are. */
+void ivshm_ring_use(struct ivshm_ring *r, void *at, uint32_t nr);
+/*
+ * A request, which is seen from now on; ring the doorbell after the last one.  0,
+ * -EAGAIN if results are to be taken first, or what ended the rings.
+ */
+int ivshm_ring_ask(struct ivshm_ring *r, const struct ivshm_ring_request *request);
+/* The next result. 0, -EAGAIN if there is none yet, or what ended the rings. */
+int ivshm_ring_take(struct ivshm_ring *r, struct ivshm_ring_result *result);
+
 #ifdef __cplusplus
 }
 #endif

@@ -28,7 +28,9 @@
  * something has changed since the last EAGAIN of IVSHM_MSGQ_SEND, POLLHUP when the
  * region was deleted.
  *
- * All ioctls but ATTACH and BIND take struct ivshm_msgq_batch, an array of things
+ * A guest can do without its VMM: see "Rings" below.
+ *
+ * All ioctls but ATTACH, BIND and RINGS take struct ivshm_msgq_batch, an array of things
  * to do in one call.  Each is done completely or not at all, in the order of the
  * array, up to the first that fails; the call fails if that is the first one.
  *
@@ -201,8 +203,9 @@ enum ivshm_msgq_how {
  * @cookie:	in: comes with the completion
  * @how:	in: enum ivshm_msgq_how; out: what was done, COPY without a range
  * @defer_us:	in: 0 to tell the receiver at once; otherwise not before it comes to
- *		the kernel by itself, for whatever it asks of this interface or
- *		IVSHM_REGION_RING, or this many microseconds have passed
+ *		the kernel by itself, for whatever it asks of this interface, by its
+ *		doorbell, too, or for IVSHM_REGION_RING, or this many microseconds
+ *		have passed
  * @inline_len:	in: bytes of @data, up to IVSHM_MSGQ_INLINE_MAX
  * @reserved:	in: 0
  * @data:	in: bytes that go with the message
@@ -318,5 +321,173 @@ struct ivshm_msgq_done {
  * Errors: EINVAL, EFAULT, ENOTCONN, EAGAIN (there are none), ENODEV.
  */
 #define IVSHM_MSGQ_DONE		_IO(IVSHM_IOC_TYPE, 0x16)
+
+/*
+ * Rings
+ *
+ * Whoever has the queue can give it rings in the region.  A guest that has the region
+ * as memory then asks for itself, with a doorbell (an ioeventfd of KVM's) and an
+ * interrupt (an irqfd):
+ *
+ *	offset
+ *	| struct ivshm_ring_head | requests 0 to N-1 | results 0 to N-1 |
+ *	    128 bytes                128 bytes each      192 bytes each
+ *
+ *	guest                                   kernel
+ *	request[tail % N] = what it wants
+ *	head.tail = ++tail          (release)
+ *	doorbell                                head.tail             (acquire)
+ *	                                        copies a request, checks it, does it
+ *	                                        result[done % N] = what came of it
+ *	                                        head.done = ++done    (release)
+ *	                                        interrupt
+ *	until taken == head.done:   (acquire)
+ *	    takes result[taken % N]
+ *	    head.taken = ++taken    (release)
+ *
+ * A request is what an entry of a batch is, and means the same: nothing is checked less.
+ * Requests are done in their order, whether others fail or not, and each has one result,
+ * at its own place.  No more than N may be without a result that was taken: tail - taken
+ * is N at most.  Each time tail has changed the doorbell is rung, and results may be
+ * there before the interrupt, which one or more of them have.
+ *
+ * Nothing waits for others: what has no room is EAGAIN, and there is a result that says
+ * so.  A request may take its time, though, to copy many bytes, or up to 20 ms to move
+ * pages that somebody is about to let go; then those behind it in the same rings wait,
+ * and nobody else.  No request waits for a page: regions have all of theirs.
+ *
+ * Who is told of messages, completions and room is told by the events of
+ * IVSHM_MSGQ_BIND, as without rings; one eventfd may be several of these and the
+ * interrupt, too.  To ring the doorbell is to come to the kernel: messages that are
+ * deferred (defer_us) and were not taken by the requests are told of then, whatever
+ * these were, and if there are none.
+ *
+ * tail, taken and done are 0 at first, and 0 comes after 2^32 - 1.  All is
+ * little-endian.  Bytes that are not named are 0.
+ *
+ * The kernel copies a request before it looks at it, and reads nothing that it has
+ * written.  If tail and taken cannot be it sets error, interrupts, and looks at the
+ * rings no more.
+ */
+
+/* Most requests that a ring has. */
+#define IVSHM_MSGQ_RINGS_MAX	1024
+
+/**
+ * struct ivshm_msgq_rings - rings of a queue
+ * @argsz:	in: size of this structure, 32 at least
+ * @flags:	in: 0
+ * @offset:	in: where they begin in the own region, in bytes; whole pages of 4096
+ * @entries:	in: requests, and results: a power of two, up to IVSHM_MSGQ_RINGS_MAX;
+ *		0 to have no rings any more: @offset is 0 then, @kick and @call are -1
+ * @kick:	in: the doorbell: an eventfd
+ * @call:	in: the interrupt: an eventfd, or -1 for none
+ * @reserved:	in: 0
+ */
+struct ivshm_msgq_rings {
+	__u32 argsz;
+	__u32 flags;
+	__u64 offset;
+	__u32 entries;
+	__s32 kick;
+	__s32 call;
+	__u32 reserved;
+};
+
+/**
+ * IVSHM_MSGQ_RINGS - have rings, or have them no more
+ *
+ * Takes struct ivshm_msgq_rings.  Messages that are sent by rings are those of the
+ * process and the user that ask for the rings.  They are empty when this returns, and
+ * as long as they are there their pages neither move nor are shared, nor can they be
+ * posted.  They end with the queue at the latest.  When the call that ends them returns
+ * nothing is done any more; a request that was under way is done, or is EINTR.
+ *
+ * Errors: EINVAL (also: no eventfd), E2BIG, EFAULT, EBADF, ENOTCONN (the file has no
+ * queue), EALREADY (it has rings), EBUSY (a part of the range is in use), EHWPOISON,
+ * EINTR, ENOMEM, ENODEV (the region was deleted).
+ */
+#define IVSHM_MSGQ_RINGS	_IO(IVSHM_IOC_TYPE, 0x17)
+
+/**
+ * enum ivshm_ring_op - what a guest asks for
+ * @IVSHM_RING_POST:	IVSHM_MSGQ_POST
+ * @IVSHM_RING_SEND:	IVSHM_MSGQ_SEND
+ * @IVSHM_RING_RECV:	IVSHM_MSGQ_RECV
+ * @IVSHM_RING_RELEASE:	IVSHM_MSGQ_RELEASE
+ * @IVSHM_RING_DONE:	IVSHM_MSGQ_DONE
+ */
+enum ivshm_ring_op {
+	IVSHM_RING_POST,
+	IVSHM_RING_SEND,
+	IVSHM_RING_RECV,
+	IVSHM_RING_RELEASE,
+	IVSHM_RING_DONE,
+	IVSHM_RING_OPS,
+};
+
+/**
+ * struct ivshm_ring_head - what rings begin with
+ * @tail:	requests that there were; the guest's
+ * @taken:	results that were taken; likewise
+ * @guest:	the rest of these 64 bytes
+ * @done:	requests that have a result; the kernel's
+ * @error:	likewise: 0, EINVAL (@tail or @taken cannot be), ENODEV (the region was
+ *		deleted), or EHWPOISON
+ * @kernel:	the rest
+ */
+struct ivshm_ring_head {
+	__u32 tail;
+	__u32 taken;
+	__u32 guest[14];
+	__u32 done;
+	__u32 error;
+	__u32 kernel[14];
+};
+
+/**
+ * struct ivshm_ring_request - what is to be done
+ * @token:	comes with the result
+ * @op:		enum ivshm_ring_op
+ * @flags:	0
+ * @post:	of IVSHM_RING_POST
+ * @send:	of IVSHM_RING_SEND
+ * @release:	of IVSHM_RING_RELEASE
+ * @bytes:	all of them; those that the request does not have are 0
+ */
+struct ivshm_ring_request {
+	__u64 token;
+	__u32 op;
+	__u32 flags;
+	union {
+		struct ivshm_msgq_slot post;
+		struct ivshm_msgq_send send;
+		__u64 release;
+		__u8 bytes[112];
+	};
+};
+
+/**
+ * struct ivshm_ring_result - what came of it
+ * @token:	of the request
+ * @op:		likewise
+ * @status:	0, or a negative error as the ioctl has it; -EOPNOTSUPP if there is no
+ *		such @op
+ * @how:	of IVSHM_RING_SEND: what was done, if @status is 0
+ * @recv:	of IVSHM_RING_RECV, likewise
+ * @done:	of IVSHM_RING_DONE, likewise
+ * @bytes:	all of them; others are 0
+ */
+struct ivshm_ring_result {
+	__u64 token;
+	__u32 op;
+	__s32 status;
+	union {
+		__u32 how;
+		struct ivshm_msgq_recv recv;
+		struct ivshm_msgq_done done;
+		__u8 bytes[176];
+	};
+};
 
 #endif /* _UAPI_LINUX_IVSHM_MSGQ_H */
