@@ -301,13 +301,13 @@ static void gmem_lock2(struct kunit *test)
 static void gmem_collision(struct kunit *test)
 {
 	struct gt *gt = test->priv;
-	unsigned long hva = gt_guest(test, GPA, 2 * PAGE_SIZE);
+	unsigned long hva = gt_guest(test, GPA, PAGE_SIZE);
 	struct ivshm_gmem_chunk *chunk;
 	struct page *page;
 	unsigned long seq;
 	u32 val = 1;
 
-	KUNIT_ASSERT_EQ(test, gt_write(gt->gm, GPA + PAGE_SIZE, &val, 4), 0);
+	KUNIT_ASSERT_EQ(test, gt_write(gt->gm, GPA, &val, 4), 0);
 	chunk = xa_load(&gt->gm->view->chunks, hva >> IVSHM_GMEM_CHUNK_SHIFT);
 	KUNIT_ASSERT_NOT_NULL(test, chunk);
 	page = alloc_page(GFP_KERNEL | __GFP_ZERO);
