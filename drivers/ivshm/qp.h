@@ -303,6 +303,7 @@ struct ivshm_park {
  * @skip:	times the guest is to notify us before it is tried, and
  * @back:	the last such number
  * @looks:	in all, since it is @on
+ * @pace:	ns from frame to frame that they have to keep to meanwhile
  * @pace_ns:	time in which, while the guest notified us,
  * @pace_frames: so many frames came; see ivshm_tx_linger_begin()
  * @bytes:	of the frames taken since
@@ -318,6 +319,7 @@ struct ivshm_linger {
 	u16 skip;
 	u16 back;
 	u16 looks;
+	u32 pace;
 	u32 pace_ns;
 	u32 pace_frames;
 	u32 bytes;

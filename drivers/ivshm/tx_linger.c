@@ -48,15 +48,12 @@ static void ivshm_tx_linger_since(struct ivshm_qp *qp, u64 now)
 	qp->linger.bytes = 0;
 }
 
-static u64 ivshm_tx_linger_pace(const struct ivshm_linger *l)
-{
-	return div_u64((u64)l->pace_ns * LINGER_SCALE, l->pace_frames ?: 1);
-}
-
 /* The guest notified us of @n frames, @took ns after the ring was empty: as below. */
 static u64 ivshm_tx_linger_begin(struct ivshm_linger *l, u16 n, u64 due, u64 took, u64 max)
 {
-	/* Of the last eight times or so; a pause is to make little difference. */
+	u64 pace;
+
+	/* Of the last eight times or so. */
 	l->pace_ns += min(took, max * n) - l->pace_ns / 8;
 	l->pace_frames += n * LINGER_SCALE - l->pace_frames / 8;
 	if (l->skip) {
@@ -65,17 +62,21 @@ static u64 ivshm_tx_linger_begin(struct ivshm_linger *l, u16 n, u64 due, u64 too
 	}
 	if (n < LINGER_MIN || took > max * n)
 		return 0;
+	pace = div_u64((u64)l->pace_ns * LINGER_SCALE, l->pace_frames);
+	took = div_u64(took, n);
+	/* A pause not long ago makes nobody slow. */
+	l->pace = min(pace, 2 * took);
 	l->on = true;
 	l->pays = false;
 	l->misses = 0;
 	l->looks = 0;
-	return min(max, due * min(ivshm_tx_linger_pace(l), div_u64(took, n)));
+	return min(max, due * min(pace, took));
 }
 
 /* A look by time found @n frames of @took ns: in how many is the next? 0: there is none. */
 static u64 ivshm_tx_linger_look(struct ivshm_linger *l, u16 n, u64 due, u64 took, u64 max)
 {
-	u64 pace = ivshm_tx_linger_pace(l);
+	u64 pace = l->pace;
 
 	if (l->looks++ == LINGER_LOOKS) {
 		l->skip = LINGER_LEARN;
