@@ -4,18 +4,20 @@ SVG plots from the figures of "bench": plot.py JSON DIRECTORY
 
     performance-size.svg    host instructions per frame, by its size
     performance-ports.svg   the same by the number of guests that send to each other
+    performance-messages.svg, performance-messages-busy.svg    time for a message
 """
 
 import json
 import math
 import sys
 
-from figures import Figures, PATHS
+from figures import Figures
 
 WIDTH, HEIGHT = 640, 400
 LEFT, RIGHT, TOP, BOTTOM = 80, 110, 40, 50
 COLOURS = {"bridge": "#c0392b", "direct": "#1f77b4", "uplink": "#7f8c8d",
-           "macvtap": "#e67e22", "ovs": "#8e44ad"}
+           "macvtap": "#e67e22", "ovs": "#8e44ad", "copy": "#c0392b", "move": "#1f77b4",
+           "share": "#7f8c8d", "auto": "#27ae60"}
 
 
 def nice_ticks(low, high):
@@ -27,6 +29,14 @@ def nice_ticks(low, high):
             if low <= tick <= high:
                 ticks.append(tick)
     return ticks
+
+
+def short(value):
+    """With K and M for bytes that are many."""
+    for power, unit in ((20, "M"), (10, "K")):
+        if value >= 1 << power and value % (1 << power) == 0:
+            return f"{value >> power}{unit}"
+    return f"{value:,}"
 
 
 class Plot:
@@ -72,7 +82,7 @@ class Plot:
         for value in x_values:
             x = self.x(value)
             self.add(f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{TOP}" y2="{HEIGHT - BOTTOM}" stroke="#eee"/>')
-            self.text(x, HEIGHT - BOTTOM + 16, f"{value:,}", anchor="middle")
+            self.text(x, HEIGHT - BOTTOM + 16, short(value), anchor="middle")
 
     def line(self, name, points, ends):
         colour = COLOURS[name]
@@ -97,14 +107,14 @@ class Plot:
             f.write("\n</svg>\n")
 
 
-def lines_of(figures, prefix):
+def lines_of(figures, machine, prefix, figure):
     """Of each path with two points or more: (number in the case's name, median)."""
     lines = {}
-    for path in PATHS:
+    for path in COLOURS:
         points = []
-        for case in figures.cases("icount"):
+        for case in figures.cases(machine):
             if case.startswith(prefix):
-                value = figures.median("icount", case, path, "instructions_per_frame")
+                value = figures.median(machine, case, path, figure)
                 if value:
                     points.append((int(case[len(prefix):]), value))
         if len(points) > 1:
@@ -112,17 +122,27 @@ def lines_of(figures, prefix):
     return lines
 
 
+FRAMES = ("icount", "instructions_per_frame", "host instructions per frame")
+MESSAGES = ("messages", "us_per_message", "microseconds")
+PLOTS = (
+    ("size", "What a frame costs the host", "size-", "bytes of a frame", FRAMES),
+    ("ports", "Guests that all send to each other, 64-byte frames", "ports-", "guests", FRAMES),
+    ("messages", "What a message takes", "alone-", "bytes of a message", MESSAGES),
+    ("messages-busy", "What a message takes whose receiver's guest runs", "busy-",
+     "bytes of a message", MESSAGES),
+)
+
+
 def main():
     with open(sys.argv[1], encoding="utf-8") as f:
         figures = Figures(json.load(f)["runs"])
-    for prefix, name, title, x_title in (
-            ("size-", "size", "What a frame costs the host", "bytes of a frame"),
-            ("ports-", "ports", "Guests that all send to each other, 64-byte frames", "guests")):
-        lines = lines_of(figures, prefix)
+    for name, title, prefix, x_title, (machine, figure, y_title) in PLOTS:
+        lines = lines_of(figures, machine, prefix, figure)
         if not lines:
-            sys.exit(f"there are no figures of \"{prefix}...\" in {sys.argv[1]}")
+            print(f"no figures of \"{prefix}...\" in {sys.argv[1]}", file=sys.stderr)
+            continue
         file = f"{sys.argv[2]}/performance-{name}.svg"
-        Plot(title, x_title, "host instructions per frame", lines).write(file)
+        Plot(title, x_title, y_title, lines).write(file)
         print(file)
 
 

@@ -167,6 +167,28 @@ def usercopy(figures):
               f" {native:.1f} by the kernel of this machine")
 
 
+# How a message comes to its receiver.
+WAYS = ["copy", "move", "share", "auto"]
+
+
+def messages(figures):
+    """By size: what each way takes, and "auto" against the best of the others."""
+    for mode, title in (("alone", "alone"), ("busy", "while a virtual processor uses it")):
+        rows = []
+        for case in figures.cases("messages"):
+            if not case.startswith(mode + "-"):
+                continue
+            took = {way: figures.median("messages", case, way, "us_per_message") for way in WAYS}
+            best = min(took[way] for way in WAYS[:3] if took[way])
+            rows.append([case[len(mode) + 1:]] + [number(took[way]) for way in WAYS] +
+                        [f"{100 * (took['auto'] / best - 1):+.0f} %"])
+        if rows:
+            print(f"\nus for a message of so many bytes, the receiver's window {title}")
+            print(f"  {'bytes':>10}" + "".join(f"{name:>10}" for name in WAYS + ["auto is"]))
+            for row in rows:
+                print(f"  {row[0]:>10}" + "".join(f"{cell:>10}" for cell in row[1:]))
+
+
 def report(figures):
     print("Medians, half the spread; in brackets how many times better than vhost-net + bridge")
     print("in the same run. bridge, macvtap, ovs: on vhost-net; direct, uplink: ivshm.")
@@ -203,6 +225,7 @@ def report(figures):
     goodput(figures)
     bystander(figures)
     guests(figures)
+    messages(figures)
     drops(figures)
 
 
