@@ -44,6 +44,7 @@ struct ivshm_pair_stats {
  * @gen:	generation of the bridge rules for which the pair was found free
  *		to go direct, 0 for not
  * @checked:	generation of the last verdict, 0 for none
+ * @answers:	verdicts there were, and around
  * @checked_at:	jiffies of the last verdict
  * @last:	jiffies of the last frame that could have gone direct
  * @retry:	jiffies before which the pair does not begin to join
@@ -63,6 +64,7 @@ struct ivshm_pair {
 	u64 epoch;
 	u64 gen;
 	u64 checked;
+	u32 answers;
 	unsigned long checked_at;
 	unsigned long last;
 	unsigned long retry;

@@ -32,7 +32,7 @@ struct detector_frame {
 	struct ivshm_addr *from, *to;	/* @from NULL if it was not learned */
 	bool by_ip;
 	u64 gen;
-	u64 checked;			/* the pair's, when it was decided slowly */
+	u32 answers;			/* the pair's, when it was decided slowly */
 	unsigned long now;
 };
 
@@ -164,7 +164,7 @@ static bool window_reached(const struct detector_frame *f)
 static bool answer_is_old(const struct detector_frame *f, u64 checked,
 			  unsigned long at)
 {
-	return checked != f->gen || time_after_eq(f->now, at + DETECTOR_ASK_AGAIN);
+	return checked < f->gen || time_after_eq(f->now, at + DETECTOR_ASK_AGAIN);
 }
 
 static enum ivshm_reason addr_verdict(const struct detector_frame *f,
@@ -174,12 +174,12 @@ static enum ivshm_reason addr_verdict(const struct detector_frame *f,
 
 	if (!addr)
 		return IVSHM_REASON_FDB;
-	if (READ_ONCE(addr->fdb_gen) == f->gen)
+	if (READ_ONCE(addr->fdb_gen) >= f->gen)
 		return IVSHM_REASON_NONE;
 	checked = READ_ONCE(addr->fdb_checked);
 	if (answer_is_old(f, checked, READ_ONCE(addr->fdb_at)))
 		ivshm_detector_ask_addr(addr);
-	return checked == f->gen ? IVSHM_REASON_FDB : IVSHM_REASON_CHECKING;
+	return checked >= f->gen ? IVSHM_REASON_FDB : IVSHM_REASON_CHECKING;
 }
 
 /* NONE if the rules are known to let the frame pass; asks what is not known. */
@@ -187,13 +187,15 @@ static enum ivshm_reason frame_verdict(const struct detector_frame *f)
 {
 	struct ivshm_pair *pair = f->pair;
 	enum ivshm_reason reason = IVSHM_REASON_NONE, from, to;
+	u64 checked;
 
 	if (f->member->coupling->bypass)
 		return IVSHM_REASON_NONE;
 	if (READ_ONCE(pair->gen) != f->gen) {
-		reason = f->checked == f->gen ? READ_ONCE(pair->verdict) :
-						IVSHM_REASON_CHECKING;
-		if (answer_is_old(f, f->checked, READ_ONCE(pair->checked_at)))
+		/* Pairs with the release in check_pair(). */
+		checked = smp_load_acquire(&pair->checked);
+		reason = checked >= f->gen ? READ_ONCE(pair->verdict) : IVSHM_REASON_CHECKING;
+		if (answer_is_old(f, checked, READ_ONCE(pair->checked_at)))
 			ivshm_detector_ask_pair(pair);
 	}
 	/* What is configured needs nobody's word. */
@@ -221,7 +223,7 @@ static enum ivshm_pair_state frame_set_state(const struct detector_frame *f,
 	enum ivshm_pair_state state;
 
 	spin_lock(&coupling->lock);
-	if (f->pair->state == from && f->pair->checked == f->checked &&
+	if (f->pair->state == from && f->pair->answers == f->answers &&
 	    !f->pair->deny &&
 	    ivshm_coupling_bound(f->member, f->src) &&
 	    ivshm_coupling_bound(&coupling->member[f->index], f->dst))
@@ -244,7 +246,7 @@ static enum ivshm_path decide_slow(struct detector_frame *f)
 		return IVSHM_PATH_UPLINK;
 
 	/* Pairs with the release in check_pair(). */
-	f->checked = smp_load_acquire(&pair->checked);
+	f->answers = smp_load_acquire(&pair->answers);
 	reason = frame_verdict(f);
 	if (reason) {
 		if (state != IVSHM_PAIR_UPLINK)

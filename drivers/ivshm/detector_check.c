@@ -50,8 +50,10 @@ static void check_pair(const struct ivshm_bridge_rules *rules,
 	WRITE_ONCE(pair->verdict, reason);
 	WRITE_ONCE(pair->checked_at, jiffies);
 	WRITE_ONCE(pair->gen, reason ? 0 : gen);
-	/* The verdict goes with it; pairs with decide_slow(). */
+	/* The verdict goes with it; pairs with frame_verdict(). */
 	smp_store_release(&pair->checked, gen);
+	/* And all of this with it; pairs with decide_slow(). */
+	smp_store_release(&pair->answers, pair->answers + 1);
 	/* A yes waits for a frame that makes use of it. */
 	if (!reason && pair->state == IVSHM_PAIR_UPLINK)
 		reason = IVSHM_REASON_NO_TRAFFIC;
@@ -118,6 +120,8 @@ static void check_coupling(const struct ivshm_bridge_rules *rules,
 			    !(again && pair->state != IVSHM_PAIR_UPLINK))
 				continue;
 			WRITE_ONCE(pair->want, false);
+			/* Whoever wants to know from here on may know of another generation. */
+			smp_mb();
 			check_pair(rules, &coupling->member[i],
 				   &coupling->member[j]);
 		}
