@@ -299,9 +299,9 @@ static void rate_storm(struct __test_metadata *_metadata, FIXTURE_DATA(policy) *
 	EXPECT_EQ(uplink, stat_of(0, IVSHM_A_STAT_TX_UPLINK_FRAMES));
 	EXPECT_EQ(0, stat_of(0, IVSHM_A_STAT_DROP_FULL));
 	EXPECT_EQ(0, stat_of(0, IVSHM_A_STAT_DROP_PARK_LIMIT));
-	/* But for memory that was not there, nothing waits. */
+	/* Nothing waits but batches whose memory was not there, now and then. */
 	if (strstr(options, "full drop")) {
-		EXPECT_GT(parked + 50, stat_of(0, IVSHM_A_STAT_PARKED));
+		EXPECT_LT(stat_of(0, IVSHM_A_STAT_PARKED) - parked, f.sent / 10);
 	}
 }
 
