@@ -27,11 +27,11 @@
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
+#include "pci_bar.h"
+
 #define REG_POSITION	8
-#define REG_DOORBELL	12
 #define VECTORS_MAX	32
 /* Milliseconds for the other side to answer. */
 #define ANSWER_MS	30000
@@ -42,29 +42,12 @@ static void die(const char *what)
 	exit(1);
 }
 
-static size_t size_of(int fd)
-{
-	struct stat st;
-	off_t size;
-
-	if (!fstat(fd, &st) && st.st_size)
-		return (size_t)st.st_size;
-	size = lseek(fd, 0, SEEK_END);
-	return size > 0 ? (size_t)size : 0;
-}
-
 static void *map(const char *path, size_t *size)
 {
-	int fd = open(path, O_RDWR | O_SYNC);
-	void *p;
+	void *p = pci_bar_map(path, size);
 
-	if (fd < 0)
+	if (!p)
 		die(path);
-	*size = size_of(fd);
-	p = mmap(NULL, *size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	if (p == MAP_FAILED)
-		die("mmap");
-	close(fd);
 	return p;
 }
 
@@ -111,22 +94,13 @@ static int memory(const char *path, const char *verb, uint64_t seed)
  * Registers
  */
 
-/* They may begin within a page; their address is the first thing in "resource". */
 static uint32_t *registers(const char *path)
 {
-	unsigned long long start = 0;
-	char other[256];
-	size_t size;
-	char *p;
-	FILE *f;
+	uint32_t *p = pci_bar_registers(path);
 
-	snprintf(other, sizeof(other), "%.*s", (int)strlen(path) - 1, path);
-	f = fopen(other, "r");
-	if (!f || fscanf(f, "%llx", &start) != 1)
-		die(other);
-	fclose(f);
-	p = map(path, &size);
-	return (uint32_t *)(p + start % (unsigned long long)getpagesize());
+	if (!p)
+		die(path);
+	return p;
 }
 
 static int position(const char *path)

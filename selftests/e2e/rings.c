@@ -14,17 +14,14 @@
  * from its place and the number of the round; the answer has the complement.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "libivshm.h"
+#include "pci_bar.h"
 
 #define PAGE		4096UL
 #define LEN		(4 * PAGE)
@@ -33,7 +30,6 @@
 #define LANDING		(768 * 1024UL)
 #define SLOTS		4
 /* The kernel is peer 0, of one vector. */
-#define REG_DOORBELL	12
 #define DOORBELL	0
 /* Seconds for whatever is to come. */
 #define PATIENCE	100
@@ -51,43 +47,6 @@ static void fail(const char *format, ...)
 	va_end(args);
 	putchar('\n');
 	exit(1);
-}
-
-static void *map(const char *device, const char *resource, size_t *size)
-{
-	char path[256];
-	struct stat st;
-	void *p;
-	int fd;
-
-	snprintf(path, sizeof(path), "%s/%s", device, resource);
-	fd = open(path, O_RDWR | O_SYNC);
-	if (fd < 0 || fstat(fd, &st))
-		fail("%s: %s", path, strerror(errno));
-	*size = (size_t)st.st_size;
-	p = mmap(NULL, *size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	if (p == MAP_FAILED)
-		fail("%s: mmap: %s", path, strerror(errno));
-	close(fd);
-	return p;
-}
-
-/* Registers may begin within a page; their address is the first thing in "resource". */
-static uint32_t *find_doorbell(const char *device)
-{
-	unsigned long long start = 0;
-	char path[256];
-	size_t size;
-	char *p;
-	FILE *f;
-
-	snprintf(path, sizeof(path), "%s/resource", device);
-	f = fopen(path, "r");
-	if (!f || fscanf(f, "%llx", &start) != 1)
-		fail("%s: %s", path, strerror(errno));
-	fclose(f);
-	p = map(device, "resource0", &size);
-	return (uint32_t *)(p + start % PAGE + REG_DOORBELL);
 }
 
 static void ring_doorbell(void)
@@ -306,13 +265,22 @@ static int spoil(void)
 int main(int argc, char **argv)
 {
 	uint32_t rounds, slot;
+	uint32_t *registers;
+	char path[256];
 	size_t size;
 
 	if (argc < 4)
 		return 2;
 	setlinebuf(stdout);
-	window = map(argv[1], "resource2", &size);
-	doorbell = find_doorbell(argv[1]);
+	snprintf(path, sizeof(path), "%s/resource2", argv[1]);
+	window = pci_bar_map(path, &size);
+	if (!window)
+		fail("%s: %s", path, strerror(errno));
+	snprintf(path, sizeof(path), "%s/resource0", argv[1]);
+	registers = pci_bar_registers(path);
+	if (!registers)
+		fail("%s: %s", path, strerror(errno));
+	doorbell = registers + REG_DOORBELL / sizeof(*registers);
 	ivshm_ring_use(&ring, window, (uint32_t)strtoul(argv[2], NULL, 0));
 	if (ivshm_rings_size(ring.nr) > SOURCE || size < LANDING + SLOTS * LEN)
 		fail("the window is of %zu bytes", size);

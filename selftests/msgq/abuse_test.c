@@ -230,22 +230,14 @@ struct flipper {
 	atomic_int stop;
 };
 
-#define FLIP(at, value)	__atomic_store_n(&(at), value, __ATOMIC_RELAXED)
-
 static void *flip(void *arg)
 {
 	struct flipper *f = arg;
-	struct ivshm_msgq_send *send = &f->send;
 	unsigned int n = 0;
 
 	while (!atomic_load(&f->stop)) {
 		n++;
-		FLIP(send->to, n & 1 ? f->b : f->d);
-		FLIP(send->len, n & 2 ? ~0ULL : 2 * PAGE);
-		FLIP(send->offset, n & 4 ? ~0ULL - PAGE : PAGE);
-		FLIP(send->inline_len, n & 8 ? ~0U : 8);
-		FLIP(send->how, n & 16 ? IVSHM_MSGQ_MOVE : n);
-		FLIP(send->flags, n & 32 ? ~0U : 0);
+		spoil_send(&f->send, n, n & 1 ? f->b : f->d);
 	}
 	return NULL;
 }

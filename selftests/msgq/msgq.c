@@ -285,6 +285,18 @@ int msgq_done(int fd, struct ivshm_msgq_done *done)
 	return one(fd, IVSHM_MSGQ_DONE, done, sizeof(*done));
 }
 
+#define SPOIL(at, value)	__atomic_store_n(&(at), value, __ATOMIC_RELAXED)
+
+void spoil_send(struct ivshm_msgq_send *send, unsigned int n, uint32_t to)
+{
+	SPOIL(send->to, to);
+	SPOIL(send->len, n & 2 ? ~0ULL : 2 * PAGE);
+	SPOIL(send->offset, n & 4 ? ~0ULL - PAGE : PAGE);
+	SPOIL(send->inline_len, n & 8 ? ~0U : 8);
+	SPOIL(send->how, n & 16 ? IVSHM_MSGQ_MOVE : n);
+	SPOIL(send->flags, n & 32 ? ~0U : 0);
+}
+
 int send_range(const struct window *from, const struct window *to, uint64_t offset,
 	       uint64_t len, uint32_t how)
 {

@@ -73,6 +73,8 @@ int msgq_send(int fd, struct ivshm_msgq_send *send);
 int msgq_recv(int fd, struct ivshm_msgq_recv *recv);
 int msgq_release(int fd, uint64_t id);
 int msgq_done(int fd, struct ivshm_msgq_done *done);
+/* Write to one that is being sent; what it asks for depends on @n. */
+void spoil_send(struct ivshm_msgq_send *send, unsigned int n, uint32_t to);
 /* Only the range and how. */
 int send_range(const struct window *from, const struct window *to, uint64_t offset,
 	       uint64_t len, uint32_t how);

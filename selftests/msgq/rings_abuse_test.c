@@ -223,26 +223,17 @@ struct hammer {
 	atomic_int stop;
 };
 
-#define FLIP(at, value)	__atomic_store_n(&(at), value, __ATOMIC_RELAXED)
-
 static void *flip(void *arg)
 {
 	struct hammer *h = arg;
 	struct ivshm_ring_request *req;
-	struct ivshm_msgq_send *send;
 	unsigned int n = 0;
 
 	while (!atomic_load(&h->stop)) {
 		n++;
 		req = &h->s->r.requests[n % NR];
-		send = &req->send;
-		FLIP(req->flags, n & 64 ? 0 : n & 128);
-		FLIP(send->to, h->to[n & 1]);
-		FLIP(send->len, n & 2 ? ~0ULL : 2 * PAGE);
-		FLIP(send->offset, n & 4 ? ~0ULL - PAGE : PAGE);
-		FLIP(send->inline_len, n & 8 ? ~0U : 8);
-		FLIP(send->how, n & 16 ? IVSHM_MSGQ_MOVE : n);
-		FLIP(send->flags, n & 32 ? ~0U : 0);
+		__atomic_store_n(&req->flags, n & 64 ? 0 : n & 128, __ATOMIC_RELAXED);
+		spoil_send(&req->send, n, h->to[n & 1]);
 	}
 	return NULL;
 }
@@ -452,6 +443,27 @@ static pid_t vmm_start(struct control *c, const struct window *b, atomic_int *at
 	return pid;
 }
 
+/* For one VMM after the other, in place of the fixture's own. */
+static atomic_int *vmms_begin(FIXTURE_DATA(rings_abuse) * self)
+{
+	side_close(&self->from);
+	window_close(&self->a);
+	return mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+}
+
+/* One that has been at it for some time. */
+static pid_t vmm_busy(struct __test_metadata *_metadata, FIXTURE_DATA(rings_abuse) * self,
+		      atomic_int *at_it)
+{
+	pid_t pid = vmm_start(&self->c, &self->b, at_it);
+
+	EXPECT_EQ(1, atomic_load(at_it));
+	msgq_post(self->b.fd, 0, 8 * PAGE, 0);
+	msgq_post(self->b.fd, 8 * PAGE, 8 * PAGE, 0);
+	usleep(rand() % 10000);
+	return pid;
+}
+
 /* Whoever has the rings is killed, at any moment. */
 TEST_F_TIMEOUT(rings_abuse, killed, 120)
 {
@@ -461,16 +473,11 @@ TEST_F_TIMEOUT(rings_abuse, killed, 120)
 	atomic_int *at_it;
 	pid_t pid;
 
-	at_it = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	at_it = vmms_begin(self);
 	ASSERT_NE(MAP_FAILED, at_it);
-	side_close(&self->from);
-	window_close(&self->a);
 	for (round = 0; round < rounds; round++) {
-		pid = vmm_start(&self->c, &self->b, at_it);
+		pid = vmm_busy(_metadata, self, at_it);
 		ASSERT_EQ(1, atomic_load(at_it));
-		msgq_post(self->b.fd, 0, 8 * PAGE, 0);
-		msgq_post(self->b.fd, 8 * PAGE, 8 * PAGE, 0);
-		usleep(rand() % 10000);
 		kill(pid, SIGKILL);
 		ASSERT_EQ(pid, waitpid(pid, &status, 0));
 		EXPECT_TRUE(WIFSIGNALED(status));
@@ -496,16 +503,11 @@ TEST_F_TIMEOUT(rings_abuse, deleted, 120)
 	double end;
 	pid_t pid;
 
-	at_it = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	at_it = vmms_begin(self);
 	ASSERT_NE(MAP_FAILED, at_it);
-	side_close(&self->from);
-	window_close(&self->a);
 	for (round = 0; round < rounds; round++) {
-		pid = vmm_start(&self->c, &self->b, at_it);
+		pid = vmm_busy(_metadata, self, at_it);
 		ASSERT_EQ(1, atomic_load(at_it));
-		msgq_post(self->b.fd, 0, 8 * PAGE, 0);
-		msgq_post(self->b.fd, 8 * PAGE, 8 * PAGE, 0);
-		usleep(rand() % 10000);
 		ASSERT_EQ(0, region_force(&self->c, "a"));
 		ASSERT_EQ(pid, waitpid(pid, &status, 0));
 		EXPECT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGBUS);
