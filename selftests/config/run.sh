@@ -486,8 +486,8 @@ try_killed()
 
 try_stopped()
 {
-	try_begin 1 && kill -STOP "$pid" || return
-	sleep 1
+	try_begin 5 && kill -STOP "$pid" || return
+	sleep 5
 	taken_back && says try.err 'not confirmed: the changes were taken back' || return
 	kill -CONT "$pid"
 	try_end 1 'not confirmed in time' && same_as state.before
@@ -495,7 +495,7 @@ try_stopped()
 
 try_guard_killed()
 {
-	try_begin 1 && kill -KILL "$(guard_pid)" && try_end 1 'not confirmed in time: the changes were taken back' &&
+	try_begin 5 && kill -KILL "$(guard_pid)" && try_end 1 'not confirmed in time: the changes were taken back' &&
 		taken_back
 }
 
