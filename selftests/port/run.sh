@@ -1,28 +1,27 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# usage: run.sh [DIR] [PROGRAM | @LIST]...
+# usage: run.sh [DIR] [PROGRAM | @LIST | ^LIST]...
 #
-# Runs the programs in DIR (default: out beside this script), or those named, or
-# listed in the file LIST beside this script, as root, and prints KTAP. The
-# module is loaded from IVSHM_KO if it is not loaded yet, and then taken out
-# again: which fails if something is left.
+# Runs the programs in DIR (default: out beside this script), or those named,
+# listed in the file LIST beside this script, or, with ^, not listed there, as
+# root, and prints KTAP. The module is loaded from IVSHM_KO if it is not loaded
+# yet, and then taken out again: which fails if something is left.
 
 here=$(cd "$(dirname "$0")" && pwd -P)
 dir=${1:-$here/out}
 [ $# -eq 0 ] || shift
+all() { for prog in "$dir"/*_test; do echo "${prog##*/}"; done; }
+listed() { grep -v '^#' "$here/$1"; }
 names=()
 for arg; do
 	case $arg in
-	@*) mapfile -t -O ${#names[@]} names < <(grep -v '^#' "$here/${arg#@}") ;;
+	@*) mapfile -t -O ${#names[@]} names < <(listed "${arg#@}") ;;
+	^*) mapfile -t -O ${#names[@]} names < <(all | grep -v -x -F "$(listed "${arg#^}")") ;;
 	*) names+=("$arg") ;;
 	esac
 done
-if [ ${#names[@]} -eq 0 ]; then
-	for prog in "$dir"/*_test; do
-		names+=("${prog##*/}")
-	done
-fi
+[ ${#names[@]} -gt 0 ] || mapfile -t names < <(all)
 
 loaded=0
 failed=0
