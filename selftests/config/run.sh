@@ -25,7 +25,7 @@ members = tap-a   tap-b
 
 [coupling lan2]
 type = dynamic
-members = bypass idle "quoted"
+members = bypass idle "quoted" tap,1
 bypass = yes
 park-us = 0
 END

@@ -130,6 +130,14 @@ wrong_files()
 		[coupling lan0]
 		park_us = 5
 	END
+	$wrong 2 'unknown key "priority", expected one of: threshold, idle, park-us, bypass, strict, match, disabled, full, rate-bytes, rate-frames, type, members, upper, deny; a port is in one coupling only' <<-'END'
+		[coupling lan0]
+		priority = 5
+	END
+	$wrong 2 'unknown key "bridge", expected one of: threshold, idle, park-us, bypass, strict, match, disabled, full, rate-bytes, rate-frames, type, members, upper, deny; did you mean "upper"?' <<-'END'
+		[coupling lan0]
+		bridge = br0
+	END
 	$wrong 2 'unknown key "uplink", expected one of: ' <<-'END'
 		[coupling lan0]
 		uplink = no

@@ -15,6 +15,8 @@ trap 'rm -rf "$TMP"' EXIT
 
 # shellcheck source=../config/wrong.sh
 . "$HERE/../config/wrong.sh"
+# shellcheck source=tired.sh
+. "$HERE/tired.sh"
 
 export ASAN_OPTIONS=exitcode=99 UBSAN_OPTIONS=exitcode=99
 # Messages are compared as they are in English.
@@ -216,7 +218,6 @@ test_coupling()
 	refuse 'unknown option "treshold", did you mean "threshold"?' \
 		coupling add lan0 dynamic a b treshold 5
 	refuse 'did you mean "park-us"?' coupling add lan0 dynamic a b park 5
-	refuse 'options go before the object' coupling add lan0 dynamic a b --idle 5
 	refuse 'options go before the object' coupling add -p lan0 dynamic a b
 	refuse 'missing argument: NAME' coupling del
 	refuse 'a name must not be empty' coupling del lan0 ""
@@ -378,7 +379,7 @@ test_commands()
 	printf '[coupling lan0]\ntype = static\nmembers = vnet0 vnet1\n' >"$paths"
 	refuse 'unknown object or command "aply", did you mean "apply"?' aply
 	refuse 'unknown option "--dyr-run", did you mean "--dry-run"?' apply --dyr-run
-	refuse 'unknown option "-p" (options of ivmctl itself go before apply)' apply -p
+	refuse 'unknown option "-p", expected one of: --dry-run, --keep (options of ivmctl itself go before apply)' apply -p
 	refuse 'unknown option "--dry-run"' diff --dry-run
 	refuse 'option --keep takes no argument' apply --keep=yes
 	refuse 'unexpected argument "b"' save a b
@@ -644,6 +645,7 @@ loaded=0
 	test_region
 	test_peer
 	test_objects
+	test_tired
 	wrong_files wrong_file
 	test_commands
 	test_batch

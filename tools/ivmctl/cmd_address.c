@@ -31,6 +31,10 @@ static int address_show(struct ctx *ctx, int argc, char **argv)
 
 	if (argc) {
 		match = word_match(argv[0], keywords);
+		if (match < 0 && argc == 1 && *argv[0] != '-' && !word_suggest(argv[0], keywords))
+			return usage(ctx,
+				     "unknown keyword \"%s\", to show those of a port: ivmctl address show port NAME",
+				     argv[0]);
 		if (match < 0)
 			return word_unknown(ctx, "keyword", argv[0], match,
 					    keywords);
@@ -68,7 +72,8 @@ static int parse_address(const struct ctx *ctx, const char *word, struct word_ad
 {
 	if (word_addr(word, address))
 		return 0;
-	return usage(ctx, "\"%s\" is no MAC, IPv4 or IPv6 address", word);
+	return usage(ctx, "\"%s\" is no MAC, IPv4 or IPv6 address%s", word,
+		     strchr(word, '/') ? ": it is that of one host, without a prefix" : "");
 }
 
 /* What follows the address. */

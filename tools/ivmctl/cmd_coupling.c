@@ -99,6 +99,24 @@ static int option_of(const char *word)
 	return -1;
 }
 
+/* An option as others write it, "--idle" or "idle=30", or several ports in one word. */
+static int check_form(const struct ctx *ctx, const char *word)
+{
+	const char *name = word + strspn(word, "-");
+	size_t len = strcspn(name, "=");
+	int i;
+
+	for (i = 0; options[i] && (name > word || name[len]); i++)
+		if (strlen(options[i]) == len && !strncmp(name, options[i], len))
+			return usage(ctx, "\"%s\": options of a coupling are two words, \"%s %s\"",
+				     word, options[i], name[len] ? name + len + 1 : "VALUE");
+	if (strpbrk(word, ",="))
+		return usage(ctx,
+			     "\"%s\": words stand apart. (For a port of that name write \"port %s\".)",
+			     word, word);
+	return 0;
+}
+
 /*
  * A word that is no option is the name of a port, which need not exist: a
  * misspelt option would become a port that never comes. So a word close to
@@ -107,11 +125,15 @@ static int option_of(const char *word)
  */
 static int check_member(const struct ctx *ctx, const char *word)
 {
-	const char *option;
+	const char *option, *hint = hint_option(word);
 	int match;
 
-	if (word_name(ctx, "PORT", word))
+	if (check_form(ctx, word) || word_name(ctx, "PORT", word))
 		return RC_USAGE;
+	if (hint)
+		return usage(ctx,
+			     "unknown option \"%s\": %s. (For a port of that name write \"port %s\".)",
+			     word, hint, word);
 	if (strlen(word) < 3 || strpbrk(word, "0123456789"))
 		return 0;
 
@@ -183,6 +205,10 @@ static int coupling_add(struct ctx *ctx, int argc, char **argv)
 		return RC_USAGE;
 	if (argc < 2)
 		return usage_missing(ctx, "the type, static or dynamic");
+	if (word_match(argv[1], coupling_type_words) < 0 &&
+	    (!strcmp(argv[0], "static") || !strcmp(argv[0], "dynamic")))
+		return usage(ctx, "the name comes before the type: ivmctl coupling add %s %s",
+			     argv[1], argv[0]);
 	if (parse_type(ctx, argv[1], &type))
 		return RC_USAGE;
 
@@ -193,6 +219,23 @@ static int coupling_add(struct ctx *ctx, int argc, char **argv)
 		rc = verb_send(ctx, decl, coupling_msg_new, "add coupling");
 	json_decref(decl);
 	return rc;
+}
+
+static int not_changeable(const struct ctx *ctx, const char *word)
+{
+	char list[256] = "";
+	size_t len = 0;
+	int i;
+
+	if (check_form(ctx, word))
+		return RC_USAGE;
+	for (i = 0; i < COUPLING_OPTIONS; i++)
+		if (coupling_options[i].change)
+			len += (size_t)snprintf(list + len, sizeof(list) - len, "%s, ",
+						options[i]);
+	return usage(ctx,
+		     "\"%s\" is no option that can be changed, as are %sallow and deny; for anything else delete the coupling and add it anew",
+		     word, list);
 }
 
 static int parse_changes(const struct ctx *ctx, json_t *difference, int argc, char **argv)
@@ -209,7 +252,7 @@ static int parse_changes(const struct ctx *ctx, json_t *difference, int argc, ch
 		}
 		if (option < 0 || option >= COUPLING_OPTIONS ||
 		    !coupling_options[option].change)
-			return usage(ctx, "\"%s\" is no option that can be changed", argv[i]);
+			return not_changeable(ctx, argv[i]);
 		if (i + 1 == argc)
 			return usage(ctx, "missing argument: the value of %s", argv[i]);
 		if (parse_option(ctx, difference, &coupling_options[option], argv[i + 1]))

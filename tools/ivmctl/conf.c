@@ -265,18 +265,18 @@ static char *next_line(char *line, int room, void *stream)
  * Keys
  */
 
-static int find_key(struct conf_parser *p, const char *word)
+static void unknown_key(struct conf_parser *p, const char *word)
 {
 	const char *words[CONF_KEYS_MAX + 1] = { NULL };
-	const char *suggestion;
+	const char *suggestion, *hint = NULL;
 	char list[256] = "";
 	size_t len = 0;
 	int i;
 
+	if (p->section->kind == DECL_COUPLING)
+		hint = hint_option(word);
 	for (i = 0; i < CONF_KEYS_MAX && p->section->key(i); i++) {
 		words[i] = p->section->key(i);
-		if (!strcmp(word, words[i]))
-			return i;
 		len += (size_t)snprintf(list + len, sizeof(list) - len, "%s%s",
 					i ? ", " : "", words[i]);
 	}
@@ -285,7 +285,18 @@ static int find_key(struct conf_parser *p, const char *word)
 		conf_wrong(p, "unknown key \"%s\", expected one of: %s; did you mean \"%s\"?",
 			   word, list, suggestion);
 	else
-		conf_wrong(p, "unknown key \"%s\", expected one of: %s", word, list);
+		conf_wrong(p, "unknown key \"%s\", expected one of: %s%s%s", word, list,
+			   hint ? "; " : "", hint ? hint : "");
+}
+
+static int find_key(struct conf_parser *p, const char *word)
+{
+	int i;
+
+	for (i = 0; i < CONF_KEYS_MAX && p->section->key(i); i++)
+		if (!strcmp(word, p->section->key(i)))
+			return i;
+	unknown_key(p, word);
 	return -1;
 }
 

@@ -471,8 +471,8 @@ void coupling_print_words(FILE *f, const json_t *decl)
 		value = json_str(place, "name");
 
 		/* Without a digit it might look like an option. */
-		fputs(strpbrk(value, "0123456789") && !coupling_word_is_rule(value) ?
-		      " " : " port ", f);
+		fputs(strpbrk(value, "0123456789") && !strpbrk(value, ",=") &&
+		      !coupling_word_is_rule(value) ? " " : " port ", f);
 		decl_print_word(f, value);
 	}
 	json_array_foreach(json_object_get(decl, "rules"), i, place) {

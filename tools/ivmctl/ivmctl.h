@@ -5,6 +5,7 @@
  *   main.c    options, the table of objects and verbs, help
  *   batch.c   commands from a file
  *   word*.c   what the user typed: matching, "did you mean", numbers, messages
+ *   hints.c   words that people expect who know other tools
  *   cmd_*.c   an object or command each: parse the words, send, print
  *   conf*.c   configuration files
  *   change.c  from what there is to what is declared, and back
@@ -193,6 +194,15 @@ int word_u32(const struct ctx *ctx, const char *what, const char *unit,
  */
 int word_size(const struct ctx *ctx, const char *what, const char *word,
 	      uint64_t *value);
+
+/* hints.c */
+
+/* The entry of @words that says what @word says elsewhere, or NULL. */
+const char *hint_synonym(const char *word, const char *const *words);
+/* What there is in place of the verb @word of @object, or NULL. */
+const char *hint_verb(const struct object *object, const char *word);
+/* Why a coupling has no option @word, or NULL. */
+const char *hint_option(const char *word);
 
 enum word_addr_kind {
 	WORD_MAC,

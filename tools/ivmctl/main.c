@@ -146,25 +146,102 @@ static const struct object *match_object(const char *word, int *match,
 	return NULL;
 }
 
-static const struct object *find_object(struct ctx *ctx, const char *word,
-					bool *help)
+/* The object that @word is called, not just the beginning of, or with an s. */
+static const struct object *named_object(const char *word)
+{
+	size_t i, len;
+
+	for (i = 0; i < ARRAY_SIZE(objects); i++) {
+		len = strlen(objects[i]->name);
+		if (!strncmp(word, objects[i]->name, len) &&
+		    (!word[len] || !strcmp(word + len, "s") || !strcmp(word + len, "es")))
+			return objects[i];
+	}
+	return NULL;
+}
+
+/* The first object that has a verb @word, or NULL. */
+static const struct object *object_with_verb(const char *word)
+{
+	const struct verb *verb;
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(objects); i++)
+		for (verb = objects[i]->verbs; verb->name; verb++)
+			if (!strcmp(word, verb->name) ||
+			    (verb->alias && !strcmp(word, verb->alias)))
+				return objects[i];
+	return NULL;
+}
+
+/* As "show ports", or without the object. Whether that is it, after a complaint. */
+static bool is_turned_round(struct ctx *ctx, const char *verb, const char *word)
+{
+	const struct object *object = object_with_verb(verb), *named;
+
+	if (!object)
+		return false;
+	named = word ? named_object(word) : NULL;
+	ctx->object = named;
+	if (named)
+		usage(ctx, "the object comes before the verb: ivmctl %s %s", named->name, verb);
+	else
+		usage(ctx, "\"%s\" is a verb, the object comes before it, as in: ivmctl %s %s",
+		      verb, object->name, verb);
+	return true;
+}
+
+static const struct object *find_object(struct ctx *ctx, int argc, char **argv, bool *help)
 {
 	const char *names[WORDS_MAX] = { NULL };
 	const struct object *object;
 	int match;
 
-	object = match_object(word, &match, names);
+	object = match_object(argv[0], &match, names);
 	*help = !object && match >= 0;
-	if (match < 0)
-		word_unknown(ctx, "object or command", word, match, names);
-	return object;
+	if (match >= 0 || is_turned_round(ctx, argv[0], argc > 1 ? argv[1] : NULL))
+		return object;
+	if (!strcmp(argv[0], "version"))
+		usage(ctx, "\"version\" is an option: ivmctl --version");
+	else
+		word_unknown(ctx, "object or command", argv[0], match, names);
+	return NULL;
+}
+
+/* @argv[1] is no verb of @object, and not the beginning of one. */
+static void unknown_verb(struct ctx *ctx, const struct object *object, int argc, char **argv,
+			 int match, const char *const *names)
+{
+	const char *word = argv[1], *hint = hint_verb(object, word);
+
+	if (hint) {
+		usage(ctx, "unknown verb \"%s\": %s", word, hint);
+		return;
+	}
+	/* As "add coupling", where "add" is the beginning of "address". */
+	if (strcmp(argv[0], object->name) && is_turned_round(ctx, argv[0], word))
+		return;
+	if (match == WORD_NONE && *word && *word != '-' && !word_suggest(word, names)) {
+		if (argc > 2 && word_match(argv[2], names) >= 0) {
+			usage(ctx, "unknown verb \"%s\", the verb comes first: ivmctl %s %s %s",
+			      word, object->name, argv[2], word);
+			return;
+		}
+		if (!strcmp(object->verbs->args, "[NAME]")) {
+			usage(ctx, "unknown verb \"%s\", to show a %s: ivmctl %s show %s",
+			      word, object->name, object->name, word);
+			return;
+		}
+	}
+	word_unknown(ctx, "verb", word, match, names);
 }
 
 static const struct verb *find_verb(struct ctx *ctx, const struct object *object,
-				    const char *word, bool *help)
+				    int argc, char **argv, bool *help)
 {
 	const char *names[WORDS_MAX] = { NULL };
 	const char *aliases[WORDS_MAX] = { NULL };
+	const char *word = argv[1];
 	size_t nr;
 	int match;
 
@@ -185,13 +262,7 @@ static const struct verb *find_verb(struct ctx *ctx, const struct object *object
 	}
 	if (match >= 0)
 		return &object->verbs[match];
-
-	if (match == WORD_NONE && *word && *word != '-' &&
-	    !word_suggest(word, names) && !strcmp(object->verbs->args, "[NAME]"))
-		usage(ctx, "unknown verb \"%s\", to show a %s: ivmctl %s show %s",
-		      word, object->name, object->name, word);
-	else
-		word_unknown(ctx, "verb", word, match, names);
+	unknown_verb(ctx, object, argc, argv, match, names);
 	return NULL;
 }
 
@@ -204,7 +275,7 @@ static int run_help(struct ctx *ctx, int argc, char **argv)
 		print_help(ctx->out);
 		return RC_OK;
 	}
-	object = find_object(ctx, argv[0], &help);
+	object = find_object(ctx, argc, argv, &help);
 	if (object)
 		print_object_help(ctx->out, object);
 	else if (help)
@@ -212,6 +283,17 @@ static int run_help(struct ctx *ctx, int argc, char **argv)
 	else
 		return RC_USAGE;
 	return RC_OK;
+}
+
+/* The option, wherever it stands: nobody asks for anything else then. */
+static bool asks_for_help(int argc, char **argv)
+{
+	int i;
+
+	for (i = 1; i < argc; i++)
+		if (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-h"))
+			return true;
+	return false;
 }
 
 int run_command(struct ctx *ctx, int argc, char **argv)
@@ -223,13 +305,17 @@ int run_command(struct ctx *ctx, int argc, char **argv)
 	ctx->object = NULL;
 	ctx->verb = NULL;
 
-	object = find_object(ctx, argv[0], &help);
+	object = find_object(ctx, argc, argv, &help);
 	if (help)
 		return run_help(ctx, argc - 1, argv + 1);
 	if (!object)
 		return RC_USAGE;
 	ctx->object = object;
 
+	if (asks_for_help(argc, argv)) {
+		print_object_help(ctx->out, object);
+		return RC_OK;
+	}
 	if (argc == 1 || is_command(object)) {
 		ctx->verb = object->verbs;
 		if (is_command(object) && argc > 1 && !strcmp(argv[1], "help")) {
@@ -239,7 +325,7 @@ int run_command(struct ctx *ctx, int argc, char **argv)
 		return ctx->verb->run(ctx, argc - 1, argv + 1);
 	}
 
-	verb = find_verb(ctx, object, argv[1], &help);
+	verb = find_verb(ctx, object, argc, argv, &help);
 	if (help) {
 		print_object_help(ctx->out, object);
 		return RC_OK;

@@ -132,9 +132,14 @@ const char *word_suggest(const char *word, const char *const *words)
 {
 	/* In a short word two wrong letters leave nothing to recognise. */
 	unsigned int best = strlen(word) < 4 ? 2 : 3;
-	const char *suggestion = NULL;
+	const char *suggestion = hint_synonym(word, words);
 	int i;
 
+	for (i = 0; words[i] && !suggestion; i++)
+		if (!strcasecmp(word, words[i]))
+			suggestion = words[i];
+	if (suggestion)
+		return suggestion;
 	for (i = 0; words[i]; i++) {
 		unsigned int d = distance(word, words[i]);
 
@@ -186,6 +191,20 @@ int word_name(const struct ctx *ctx, const char *what, const char *word)
 	return 0;
 }
 
+static void unknown_option(const struct ctx *ctx, const char *word, const char *const *names)
+{
+	char list[128] = "";
+	size_t len = 0;
+	int i;
+
+	for (i = 0; names[i] && len < sizeof(list); i++)
+		len += (size_t)snprintf(list + len, sizeof(list) - len, "%s%s%s",
+					i ? ", " : ", expected one of: ",
+					names[i][1] ? "--" : "-", names[i]);
+	usage(ctx, "unknown option \"%s\"%s (options of ivmctl itself go before %s)",
+	      word, list, ctx->object->name);
+}
+
 /* The option that @word is, or whose unique beginning, as far as it goes. */
 static const struct word_option *find_option(const struct ctx *ctx,
 					     const struct word_option *options,
@@ -210,8 +229,7 @@ static const struct word_option *find_option(const struct ctx *ctx,
 		usage(ctx, "unknown option \"%s\", did you mean \"%s%s\"?", word,
 		      suggestion[1] ? "--" : "-", suggestion);
 	else
-		usage(ctx, "unknown option \"%s\" (options of ivmctl itself go before %s)",
-		      word, ctx->object->name);
+		unknown_option(ctx, word, names);
 	return NULL;
 }
 
