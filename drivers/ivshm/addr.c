@@ -13,6 +13,7 @@
 #include "addr.h"
 #include "ivshm.h"
 #include "port.h"
+#include "trace.h"
 
 /* What was learned is counted by kind: one does not take the room of the other. */
 enum {
@@ -268,6 +269,7 @@ static struct ivshm_addr *addr_learn_slow(struct ivshm_port *port,
 		addr = NULL;
 unlock:
 	spin_unlock_bh(&addr_lock);
+	trace_ivshm_learn(port, key, addr);
 	return addr;
 }
 

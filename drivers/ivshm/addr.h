@@ -22,6 +22,7 @@
 #include <linux/if_ether.h>
 #include <linux/jiffies.h>
 #include <linux/rhashtable-types.h>
+#include <linux/socket.h>
 #include <linux/types.h>
 #include <linux/ivshm_netlink.h>
 
@@ -89,6 +90,12 @@ struct ivshm_addr {
 	struct list_head owned;
 	struct rcu_head rcu;
 };
+
+/* Bytes of an address. */
+static inline u32 ivshm_addr_len(u16 family)
+{
+	return family == AF_PACKET ? ETH_ALEN : family == AF_INET ? 4 : 16;
+}
 
 /* The entry of a MAC address. Under RCU. NULL if unknown. */
 struct ivshm_addr *ivshm_addr_lookup_mac(const struct net *net, const u8 *mac);

@@ -90,7 +90,7 @@ void ivshm_bounce_purge(struct ivshm_qp *qp)
 	struct ivshm_buf *buf;
 
 	while ((buf = ivshm_bounce_peek(qp))) {
-		ivshm_qp_count(qp, IVSHM_A_STAT_DROP_MEMORY);
+		ivshm_qp_drop(qp, IVSHM_A_STAT_DROP_MEMORY, 1);
 		ivshm_bounce_release(qp, buf);
 	}
 }
@@ -148,7 +148,7 @@ bool ivshm_bounce_work(struct ivshm_qp *qp)
 				break;
 			}
 			if (why != IVSHM_DELIVERED) {
-				ivshm_qp_count(qp, IVSHM_A_STAT_DROP_TOO_BIG);
+				ivshm_qp_drop(qp, IVSHM_A_STAT_DROP_TOO_BIG, 1);
 				ivshm_bounce_release(qp, buf);
 				done++;
 				continue;

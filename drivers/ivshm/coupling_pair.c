@@ -7,6 +7,7 @@
 #include "coupling.h"
 #include "ivshm.h"
 #include "netlink.h"
+#include "trace.h"
 
 static atomic64_t coupling_epochs;
 
@@ -68,6 +69,7 @@ static void pair_set(struct ivshm_member *src, u32 dst,
 
 	if (old == state && pair->reason == reason)
 		return;
+	trace_ivshm_pair(src, &coupling->member[dst], old, state, reason);
 	if (old == IVSHM_PAIR_COUPLED)
 		coupling->coupled--;
 	if (state == IVSHM_PAIR_COUPLED)

@@ -14,6 +14,7 @@
 #include "detector.h"
 #include "ivshm.h"
 #include "port.h"
+#include "trace.h"
 
 /* The rules are asked at most this often because of frames. */
 #define DETECTOR_ASK_GAP	(HZ / 100 ?: 1)
@@ -45,6 +46,7 @@ static void check_pair(const struct ivshm_bridge_rules *rules,
 		reason = coupling->match == IVSHM_MATCH_IP ?
 			 ivshm_bridge_rules_ends(rules, src_dev, dst_dev) :
 			 ivshm_bridge_rules_pair(rules, src_dev, dst_dev);
+	trace_ivshm_verdict(src, dst, reason, gen);
 
 	spin_lock(&coupling->lock);
 	WRITE_ONCE(pair->verdict, reason);

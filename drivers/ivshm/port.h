@@ -90,6 +90,20 @@ static inline bool ivshm_port_is_up(const struct ivshm_port *port)
 	return port->state == IVSHM_PORT_RUNNING || port->state == IVSHM_PORT_BROKEN;
 }
 
+/*
+ * The name of @port, empty for NULL, for people: it may be that of a moment ago, or in
+ * between.  Any context.
+ */
+static inline void ivshm_port_copy_name(const struct ivshm_port *port, char name[IFNAMSIZ])
+{
+	name[0] = '\0';
+	if (!port)
+		return;
+	/* Whatever is there: its last byte is never but 0. */
+	data_race(memcpy(name, port->name, IFNAMSIZ));
+	name[IFNAMSIZ - 1] = '\0';
+}
+
 void ivshm_port_get(struct ivshm_port *port);
 void ivshm_port_put(struct ivshm_port *port);
 

@@ -202,6 +202,12 @@ void ivshm_qp_put(struct ivshm_qp *qp)
 	kref_put(&qp->ref, ivshm_qp_release);
 }
 
+void ivshm_qp_drop(struct ivshm_qp *qp, enum ivshm_attr_stat why, u32 frames)
+{
+	ivshm_qp_count_n(qp, why, frames);
+	trace_ivshm_drop(qp, why, frames);
+}
+
 void ivshm_qp_report(struct ivshm_qp *qp, u32 index)
 {
 	struct ivshm_vq *vq = &qp->vq[index];

@@ -505,6 +505,8 @@ static inline void ivshm_qp_count_n(struct ivshm_qp *qp, enum ivshm_attr_stat wh
 	ivshm_stats_add(qp->stats, which, n);
 }
 
+/* Count and trace dropped frames. @why: IVSHM_A_STAT_DROP_x. Any context. */
+void ivshm_qp_drop(struct ivshm_qp *qp, enum ivshm_attr_stat why, u32 frames);
 /* May sleep. ERR_PTR(-ENOMEM). */
 struct ivshm_qp *ivshm_qp_alloc(void);
 /* Called under RCU: false if the queue pair is on its way out. */

@@ -26,7 +26,7 @@ void ivshm_tx_done(struct ivshm_qp *qp, struct ivshm_frame *f)
 void ivshm_tx_drop(struct ivshm_qp *qp, struct ivshm_frame *f,
 		   enum ivshm_attr_stat why)
 {
-	ivshm_qp_count(qp, why);
+	ivshm_qp_drop(qp, why, 1);
 	ivshm_tx_done(qp, f);
 }
 

@@ -9,6 +9,7 @@
 #include "detector.h"
 #include "port.h"
 #include "qp.h"
+#include "trace.h"
 #include "tx.h"
 
 /*
@@ -74,6 +75,7 @@ static void ivshm_tx_decide(struct ivshm_qp *qp, struct ivshm_frame *f)
 	if (d.path != IVSHM_PATH_DIRECT && d.path != IVSHM_PATH_HOLD)
 		f->held = false;
 	f->by_ip = d.by_ip;
+	trace_ivshm_decide(qp, f);
 	if (unlikely(d.lladdr) &&
 	    (d.path == IVSHM_PATH_DIRECT || d.path == IVSHM_PATH_HOLD))
 		ivshm_tx_route(f, d.lladdr);
@@ -479,6 +481,7 @@ void ivshm_tx_direct(struct ivshm_qp *qp, struct list_head *frames)
 			f->park_us = last->park_us;
 			f->drops = last->drops;
 			f->bucket = last->bucket;
+			trace_ivshm_decide(qp, f);
 			continue;
 		}
 		ivshm_tx_decide(qp, f);

@@ -274,7 +274,7 @@ static u32 ivshm_tx_fast_to(struct ivshm_qp *qp, struct ivshm_qp *dst,
 		ivshm_gmem_read_unlock2(qp->gm, dst->gm);
 		if (!fast->full || !(d->drops || READ_ONCE(dst->rx_stalled)))
 			return 0;
-		ivshm_qp_count_n(qp, IVSHM_A_STAT_DROP_FULL, n);
+		ivshm_qp_drop(qp, IVSHM_A_STAT_DROP_FULL, n);
 		return n;
 	}
 	ivshm_tx_fast_copy(qp, dst, fast);
@@ -318,9 +318,12 @@ u32 ivshm_tx_fast(struct ivshm_qp *qp)
 	struct ivshm_qp *dst = NULL;
 	u32 n, i, max, done = 0;
 
-	/* Nothing overtakes what waits, and what is watched takes a kernel buffer. */
-	if (ivshm_capture_on() || qp->nr_parked || !list_empty(&qp->redo) || !qp->port ||
-	    ivshm_gmem_translated(qp->gm))
+	/*
+	 * Nothing overtakes what waits, what is watched takes a kernel buffer, and who
+	 * traces decisions wants to see each.
+	 */
+	if (ivshm_capture_on() || trace_ivshm_decide_enabled() || qp->nr_parked ||
+	    !list_empty(&qp->redo) || !qp->port || ivshm_gmem_translated(qp->gm))
 		return 0;
 	n = ivshm_tx_fast_take(qp, fast);
 	if (!n)

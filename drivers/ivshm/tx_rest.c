@@ -94,7 +94,7 @@ static int ivshm_tx_flood(struct ivshm_qp *qp, struct ivshm_frame *f)
 			sent++;
 			continue;
 		}
-		ivshm_qp_count(qp, err ? IVSHM_A_STAT_DROP_OFFLOAD : IVSHM_A_STAT_DROP_FULL);
+		ivshm_qp_drop(qp, err ? IVSHM_A_STAT_DROP_OFFLOAD : IVSHM_A_STAT_DROP_FULL, 1);
 		ivshm_bufs_free(&bufs);
 	}
 	__skb_queue_purge(&skbs);
@@ -107,8 +107,8 @@ static int ivshm_tx_flood(struct ivshm_qp *qp, struct ivshm_frame *f)
 		ivshm_stats_dev(qp->port, true, 1, f->len);
 		rcu_read_unlock();
 	} else if (!n) {
-		ivshm_qp_count(qp, nr_denied ? IVSHM_A_STAT_DROP_DENIED :
-					       IVSHM_A_STAT_DROP_NO_PEER);
+		ivshm_qp_drop(qp, nr_denied ? IVSHM_A_STAT_DROP_DENIED :
+					      IVSHM_A_STAT_DROP_NO_PEER, 1);
 	}
 	return 0;
 }
@@ -132,7 +132,7 @@ static int ivshm_tx_uplink(struct ivshm_qp *qp, struct ivshm_frame *f)
 			return 0;
 		fallthrough;
 	case -EIO:
-		ivshm_qp_count(qp, IVSHM_A_STAT_DROP_UPLINK);
+		ivshm_qp_drop(qp, IVSHM_A_STAT_DROP_UPLINK, 1);
 		break;
 	default:
 		return err;

@@ -139,7 +139,7 @@ static bool ivshm_uplink_copy(struct ivshm_qp *qp, bool *lost)
 	if (len < (int)qp->sock_hdr + ETH_HLEN || len > max) {
 		*lost = msg.msg_control || len > 0;
 		if (*lost)
-			ivshm_qp_count(qp, IVSHM_A_STAT_DROP_UPLINK);
+			ivshm_qp_drop(qp, IVSHM_A_STAT_DROP_UPLINK, 1);
 		if (msg.msg_control)
 			ivshm_uplink_done(qp, 1);
 		return false;
@@ -261,7 +261,7 @@ static u32 ivshm_uplink_straight(struct ivshm_qp *qp, u32 n, enum ivshm_delivery
 	ivshm_qp_count_n(qp, IVSHM_A_STAT_RX_UPLINK_FRAMES, done - failed);
 	ivshm_qp_count_n(qp, IVSHM_A_STAT_RX_UPLINK_BYTES, bytes);
 	if (failed)
-		ivshm_qp_count_n(qp, IVSHM_A_STAT_DROP_UPLINK, failed);
+		ivshm_qp_drop(qp, IVSHM_A_STAT_DROP_UPLINK, failed);
 	return done;
 }
 
@@ -291,7 +291,7 @@ static bool ivshm_uplink_deliver(struct ivshm_qp *qp)
 				continue;
 			return false;
 		}
-		ivshm_qp_count(qp, IVSHM_A_STAT_DROP_TOO_BIG);
+		ivshm_qp_drop(qp, IVSHM_A_STAT_DROP_TOO_BIG, 1);
 		return true;
 	}
 	ivshm_qp_count(qp, IVSHM_A_STAT_RX_UPLINK_FRAMES);
@@ -314,7 +314,7 @@ static enum ivshm_uplink_step ivshm_uplink_hand_over(struct ivshm_qp *qp, u32 ha
 
 	if (!pass) {
 		tun_ptr_free(qp->tap[qp->tap_at++]);
-		ivshm_qp_count(qp, IVSHM_A_STAT_DROP_ISOLATED);
+		ivshm_qp_drop(qp, IVSHM_A_STAT_DROP_ISOLATED, 1);
 		ivshm_uplink_done(qp, 1);
 		return IVSHM_UPLINK_GO_ON;
 	}

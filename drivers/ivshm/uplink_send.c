@@ -72,7 +72,7 @@ void ivshm_uplink_flush(struct ivshm_qp *qp)
 		/* Without an interface any more. */
 		for (i = 0; i < b->nr; i++)
 			put_page(virt_to_head_page(b->xdp[i].data));
-		ivshm_qp_count_n(qp, IVSHM_A_STAT_DROP_UPLINK, b->nr);
+		ivshm_qp_drop(qp, IVSHM_A_STAT_DROP_UPLINK, b->nr);
 	} else {
 		ivshm_uplink_sent(qp, b->nr, b->bytes);
 	}
