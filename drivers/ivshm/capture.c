@@ -16,6 +16,7 @@
 
 /**
  * struct ivshm_capture - a device that shows frames
+ * @all:     in the list of all, under RTNL
  * @list:    in the list of those that are up
  * @dev:     the device
  * @port:    the interface whose frames are shown, NULL for all.  Not a reference:
@@ -23,6 +24,7 @@
  * @ifindex: of @port, or 0
  */
 struct ivshm_capture {
+	struct list_head all;
 	struct list_head list;
 	struct net_device *dev;
 	const struct net_device *port;
@@ -32,6 +34,7 @@ struct ivshm_capture {
 DEFINE_STATIC_KEY_FALSE(ivshm_capture_key);
 /* Changed under RTNL, walked under RCU. */
 static LIST_HEAD(captures);
+static LIST_HEAD(captures_all);
 
 static struct sk_buff *capture_copy(const struct ivshm_buf *buf)
 {
@@ -144,12 +147,20 @@ static netdev_tx_t capture_xmit(struct sk_buff *skb, struct net_device *dev)
 
 static int capture_init_dev(struct net_device *dev)
 {
+	struct ivshm_capture *c = netdev_priv(dev);
+
 	dev->tstats = netdev_alloc_pcpu_stats(struct pcpu_sw_netstats);
-	return dev->tstats ? 0 : -ENOMEM;
+	if (!dev->tstats)
+		return -ENOMEM;
+	list_add_tail(&c->all, &captures_all);
+	return 0;
 }
 
 static void capture_uninit_dev(struct net_device *dev)
 {
+	struct ivshm_capture *c = netdev_priv(dev);
+
+	list_del(&c->all);
 	free_percpu(dev->tstats);
 }
 
@@ -266,23 +277,14 @@ static struct rtnl_link_ops capture_link_ops __read_mostly = {
 static int capture_event(struct notifier_block *nb, unsigned long event, void *ptr)
 {
 	const struct net_device *port = netdev_notifier_info_to_dev(ptr);
-	struct net_device *dev;
-	struct net *net;
+	const struct ivshm_capture *c;
 	LIST_HEAD(gone);
 
 	if (event != NETDEV_UNREGISTER)
 		return NOTIFY_DONE;
-	down_read(&net_rwsem);
-	for_each_net(net) {
-		for_each_netdev(net, dev) {
-			const struct ivshm_capture *c = netdev_priv(dev);
-
-			if (dev->rtnl_link_ops == &capture_link_ops && c->port == port &&
-			    dev->reg_state == NETREG_REGISTERED)
-				capture_del(dev, &gone);
-		}
-	}
-	up_read(&net_rwsem);
+	list_for_each_entry(c, &captures_all, all)
+		if (c->port == port && c->dev->reg_state == NETREG_REGISTERED)
+			capture_del(c->dev, &gone);
 	unregister_netdevice_many(&gone);
 	return NOTIFY_DONE;
 }
