@@ -549,7 +549,6 @@ int ivshm_addr_init(void)
 void ivshm_addr_exit(void)
 {
 	cancel_delayed_work_sync(&addr_expire_dwork);
-	ivshm_addr_config_flush(NULL);
 	rcu_barrier();
 	xa_destroy(&addr_owners);
 	rhashtable_destroy(&addr_table);

@@ -69,7 +69,7 @@ struct ivshm_addr_key {
  *		never changes
  * @has_lladdr:	of a configured IP address:
  * @lladdr:	the MAC address it is at
- * @configs:	in the list of all configured addresses, under ivshm_mutex
+ * @configs:	in struct ivshm_space.addrs, under ivshm_mutex
  * @owned:	in the list of the addresses of @port
  */
 struct ivshm_addr {
@@ -150,7 +150,7 @@ int ivshm_addr_config_del(struct net *net, const struct ivshm_addr_config *cfg,
 			  struct netlink_ext_ack *extack);
 /* @port runs under its present name: it has what is configured for that. */
 void ivshm_addr_config_up(struct ivshm_port *port);
-/* The namespace goes; NULL for all. Takes ivshm_mutex. */
+/* The namespace goes. Takes ivshm_mutex. */
 void ivshm_addr_config_flush(const struct net *net);
 /* Those configured in @net that are at no port, as ivshm_addr_for_each(). */
 int ivshm_addr_config_absent(const struct net *net, unsigned int skip,

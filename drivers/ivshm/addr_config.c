@@ -9,16 +9,11 @@
 #include "coupling.h"
 #include "ivshm.h"
 #include "port.h"
-
-/* struct ivshm_addr.configs; under ivshm_mutex. */
-static LIST_HEAD(addr_configs);
+#include "space.h"
 
 static int config_check(const struct net *net, const struct ivshm_addr_config *cfg,
 			struct netlink_ext_ack *extack)
 {
-	const struct ivshm_addr *addr;
-	u32 nr = 0;
-
 	if (!ivshm_addr_valid(cfg->family, cfg->addr)) {
 		NL_SET_ERR_MSG_ATTR(extack, cfg->addr_attr,
 				    "not an address that a port can have");
@@ -39,9 +34,7 @@ static int config_check(const struct net *net, const struct ivshm_addr_config *c
 				    "not a MAC address that a port can have");
 		return -EINVAL;
 	}
-	list_for_each_entry(addr, &addr_configs, configs)
-		nr += addr->key.net == net;
-	if (nr >= IVSHM_ADDR_CONFIG_MAX) {
+	if (ivshm_space(net)->nr_addrs >= IVSHM_ADDR_CONFIG_MAX) {
 		NL_SET_ERR_MSG_ATTR(extack, cfg->addr_attr,
 				    "too many addresses in this namespace");
 		return -ENOSPC;
@@ -96,7 +89,8 @@ int ivshm_addr_config_add(struct net *net, const struct ivshm_addr_config *cfg,
 		NL_SET_ERR_MSG(extack, "not enough memory for the address");
 		return PTR_ERR(addr);
 	}
-	list_add_tail(&addr->configs, &addr_configs);
+	list_add_tail(&addr->configs, &ivshm_space(net)->addrs);
+	ivshm_space(net)->nr_addrs++;
 	/* Couplings may have a place for whoever has it. */
 	ivshm_coupling_look(net, cfg->name);
 	return 0;
@@ -105,6 +99,7 @@ int ivshm_addr_config_add(struct net *net, const struct ivshm_addr_config *cfg,
 static void config_del(struct ivshm_addr *addr)
 {
 	list_del(&addr->configs);
+	ivshm_space(addr->key.net)->nr_addrs--;
 	ivshm_addr_config_remove(addr);
 }
 
@@ -130,8 +125,8 @@ void ivshm_addr_config_up(struct ivshm_port *port)
 
 	lockdep_assert_held(&ivshm_mutex);
 
-	list_for_each_entry(addr, &addr_configs, configs)
-		if (addr->key.net == port->net && !strcmp(addr->name, port->name))
+	list_for_each_entry(addr, &ivshm_space(port->net)->addrs, configs)
+		if (!strcmp(addr->name, port->name))
 			ivshm_addr_config_attach(addr, port);
 }
 
@@ -140,9 +135,8 @@ void ivshm_addr_config_flush(const struct net *net)
 	struct ivshm_addr *addr, *next;
 
 	mutex_lock(&ivshm_mutex);
-	list_for_each_entry_safe(addr, next, &addr_configs, configs)
-		if (!net || addr->key.net == net)
-			config_del(addr);
+	list_for_each_entry_safe(addr, next, &ivshm_space(net)->addrs, configs)
+		config_del(addr);
 	mutex_unlock(&ivshm_mutex);
 }
 
@@ -155,8 +149,8 @@ int ivshm_addr_config_absent(const struct net *net, unsigned int skip,
 
 	lockdep_assert_held(&ivshm_mutex);
 
-	list_for_each_entry(addr, &addr_configs, configs) {
-		if (addr->key.net != net || rcu_access_pointer(addr->port))
+	list_for_each_entry(addr, &ivshm_space(net)->addrs, configs) {
+		if (rcu_access_pointer(addr->port))
 			continue;
 		if (skip) {
 			skip--;

@@ -12,8 +12,9 @@
 #include "ivshm.h"
 #include "netlink.h"
 #include "port.h"
+#include "space.h"
 
-LIST_HEAD(ivshm_couplings);
+LIST_HEAD(ivshm_couplings_active);
 
 /* Under ivshm_mutex. */
 static u64 coupling_last_id;
@@ -105,6 +106,8 @@ static void coupling_bind(struct ivshm_member *member, struct ivshm_port *port)
 	}
 	/* Who finds it finds what is denied to it; pairs with ivshm_pair_denied(). */
 	rcu_assign_pointer(member->port, port);
+	if (!coupling->running)
+		list_add_tail(&coupling->active, &ivshm_couplings_active);
 	WRITE_ONCE(coupling->running, coupling->running + 1);
 	ivshm_coupling_follow(coupling, coupling->type == IVSHM_COUPLING_STATIC ?
 			IVSHM_REASON_STATIC : IVSHM_REASON_NO_TRAFFIC);
@@ -130,6 +133,8 @@ static void coupling_unbind(struct ivshm_member *member,
 	spin_lock(&coupling->lock);
 	RCU_INIT_POINTER(member->port, NULL);
 	WRITE_ONCE(coupling->running, coupling->running - 1);
+	if (!coupling->running)
+		list_del(&coupling->active);
 	for (i = 0; i < coupling->nr; i++) {
 		peer = &coupling->member[i];
 		if (peer != member && member_port(peer))
@@ -191,9 +196,8 @@ static struct ivshm_member *coupling_take_place(struct ivshm_port *port)
 	struct ivshm_member *member;
 	u32 i;
 
-	list_for_each_entry(coupling, &ivshm_couplings, list) {
-		if (coupling->net != port->net || coupling->disabled ||
-		    !ivshm_coupling_fits(coupling, port))
+	list_for_each_entry(coupling, &ivshm_space(port->net)->ruled, ruled) {
+		if (coupling->disabled || !ivshm_coupling_fits(coupling, port))
 			continue;
 		for (i = coupling->nr_named; i < coupling->nr; i++) {
 			member = &coupling->member[i];
@@ -241,6 +245,9 @@ void ivshm_coupling_port_look(struct ivshm_port *port)
 		return;
 	if (old)
 		coupling_leave(old, IVSHM_REASON_CONFIG);
+	/* On its way to another namespace; its bridge goes then, say. */
+	if (!port->net)
+		return;
 	place = ivshm_coupling_place(port->net, port->name) ?: coupling_take_place(port);
 	/*
 	 * While names are being exchanged, the place may still be taken by
@@ -273,7 +280,8 @@ void ivshm_coupling_port_up(struct ivshm_port *port)
 		return;
 	/* It may have been in another namespace, or had another name. */
 	ivshm_addr_flush_port(port);
-	ivshm_addr_config_up(port);
+	if (port->net)
+		ivshm_addr_config_up(port);
 	ivshm_coupling_port_look(port);
 }
 
@@ -368,6 +376,16 @@ free:
 	return NULL;
 }
 
+static void coupling_link(struct ivshm_coupling *coupling)
+{
+	struct ivshm_space *space = ivshm_space(coupling->net);
+
+	list_add_tail(&coupling->list, &space->couplings);
+	if (coupling->nr_rules)
+		list_add_tail(&coupling->ruled, &space->ruled);
+	space->nr_couplings++;
+}
+
 int ivshm_coupling_new(struct net *net, const struct ivshm_coupling_config *cfg,
 		       struct netlink_ext_ack *extack)
 {
@@ -391,7 +409,7 @@ int ivshm_coupling_new(struct net *net, const struct ivshm_coupling_config *cfg,
 		return err;
 	}
 	coupling->id = ++coupling_last_id;
-	list_add_tail(&coupling->list, &ivshm_couplings);
+	coupling_link(coupling);
 	ivshm_coupling_names_add(coupling);
 	spin_lock(&coupling->lock);
 	ivshm_coupling_follow(coupling, IVSHM_REASON_CONFIG);
@@ -468,6 +486,9 @@ static void coupling_unlink(struct ivshm_coupling *coupling)
 	ivshm_coupling_set_state(coupling, IVSHM_COUPLING_GONE, IVSHM_REASON_CONFIG);
 	spin_unlock(&coupling->lock);
 	list_del(&coupling->list);
+	if (coupling->nr_rules)
+		list_del(&coupling->ruled);
+	ivshm_space(coupling->net)->nr_couplings--;
 	ivshm_coupling_names_del(coupling);
 }
 
@@ -482,30 +503,17 @@ void ivshm_coupling_del(struct ivshm_coupling *coupling)
 	call_rcu(&coupling->rcu, coupling_free_rcu);
 }
 
-/* Delete the couplings of @net, or of all namespaces. */
-static void coupling_del_all(const struct net *net)
+void ivshm_coupling_flush(const struct net *net)
 {
 	struct ivshm_coupling *coupling, *next;
 
 	mutex_lock(&ivshm_mutex);
-	list_for_each_entry_safe(coupling, next, &ivshm_couplings, list) {
-		if (net && coupling->net != net)
-			continue;
+	list_for_each_entry_safe(coupling, next, &ivshm_space(net)->couplings, list) {
 		coupling_unlink(coupling);
 		call_rcu(&coupling->rcu, coupling_free_rcu);
 	}
 	mutex_unlock(&ivshm_mutex);
 }
-
-static void __net_exit coupling_net_exit(struct net *net)
-{
-	coupling_del_all(net);
-	ivshm_addr_config_flush(net);
-}
-
-static struct pernet_operations coupling_net_ops = {
-	.exit = coupling_net_exit,
-};
 
 int ivshm_coupling_init(void)
 {
@@ -514,16 +522,16 @@ int ivshm_coupling_init(void)
 	err = ivshm_bridge_rules_init();
 	if (err)
 		return err;
-	err = register_pernet_subsys(&coupling_net_ops);
+	err = ivshm_space_init();
 	if (err)
 		goto err_rules;
 	err = ivshm_coupling_rules_init();
 	if (err)
-		goto err_net;
+		goto err_space;
 	return 0;
 
-err_net:
-	unregister_pernet_subsys(&coupling_net_ops);
+err_space:
+	ivshm_space_exit();
 err_rules:
 	ivshm_bridge_rules_exit();
 	return err;
@@ -532,8 +540,7 @@ err_rules:
 void ivshm_coupling_exit(void)
 {
 	ivshm_coupling_rules_exit();
-	/* Deletes what is left, one namespace after the other. */
-	unregister_pernet_subsys(&coupling_net_ops);
+	ivshm_space_exit();
 	ivshm_detector_stop();
 	ivshm_bridge_rules_exit();
 	/* coupling_free_rcu() */

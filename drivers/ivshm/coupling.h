@@ -133,8 +133,9 @@ struct ivshm_rule {
 
 /**
  * struct ivshm_coupling - a named set of ports
- * @list:	in the list of all couplings, in the order of @id, under
- *		ivshm_mutex
+ * @list:	in struct ivshm_space.couplings, under ivshm_mutex, as the next two
+ * @ruled:	with rules, in struct ivshm_space.ruled
+ * @active:	with members that run, in ivshm_couplings_active
  * @id:		unique for the life of the module, never 0
  * @net:	namespace of its members; the coupling goes when it goes
  * @name:	unique within @net
@@ -173,6 +174,8 @@ struct ivshm_rule {
  */
 struct ivshm_coupling {
 	struct list_head list;
+	struct list_head ruled;
+	struct list_head active;
 	u64 id;
 	struct net *net;
 	char name[IVSHM_NAME_MAX];
@@ -266,8 +269,8 @@ struct ivshm_coupling_config {
 	struct nlattr **attr;
 };
 
-/* All couplings. Walk with ivshm_mutex held. */
-extern struct list_head ivshm_couplings;
+/* Of all namespaces, those with members that run. Walk with ivshm_mutex held. */
+extern struct list_head ivshm_couplings_active;
 
 /* The following are called with ivshm_mutex held and may sleep. */
 
@@ -404,7 +407,9 @@ static inline u64 ivshm_port_isolated(const struct ivshm_port *port)
 	return member->coupling->id;
 }
 
-/* Includes the bridge's rules and the detector. After ivshm_addr_init(). */
+/* The namespace goes: delete what it has. Takes ivshm_mutex. */
+void ivshm_coupling_flush(const struct net *net);
+/* Includes namespaces, the bridge's rules and the detector. After ivshm_addr_init(). */
 int ivshm_coupling_init(void);
 /* Before the ports go. */
 void ivshm_coupling_exit(void);

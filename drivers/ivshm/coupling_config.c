@@ -8,6 +8,7 @@
 #include "addr.h"
 #include "coupling.h"
 #include "ivshm.h"
+#include "space.h"
 
 /* Where a value came from, to be named when it is refused. */
 static const struct nlattr *config_attr(const struct ivshm_coupling_config *cfg,
@@ -227,17 +228,12 @@ static int config_check_room(const struct net *net,
 			     const struct ivshm_coupling_config *cfg,
 			     struct netlink_ext_ack *extack)
 {
-	const struct ivshm_coupling *coupling;
-	u32 nr = 0;
-
 	if (ivshm_coupling_find(net, cfg->name)) {
 		NL_SET_ERR_MSG_ATTR(extack, config_attr(cfg, IVSHM_A_COUPLING_NAME),
 				    "a coupling of that name exists");
 		return -EEXIST;
 	}
-	list_for_each_entry(coupling, &ivshm_couplings, list)
-		nr += coupling->net == net;
-	if (nr >= IVSHM_COUPLINGS_MAX) {
+	if (ivshm_space(net)->nr_couplings >= IVSHM_COUPLINGS_MAX) {
 		NL_SET_ERR_MSG_ATTR(extack, config_attr(cfg, IVSHM_A_COUPLING_NAME),
 				    "too many couplings in this namespace");
 		return -ENOSPC;

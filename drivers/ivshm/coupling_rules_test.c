@@ -181,12 +181,52 @@ static void rules_refuse_test(struct kunit *test)
 	KUNIT_EXPECT_NULL(test, ct_find("kt-g"));
 }
 
+/* Whether what is done for all namespaces is done for @coupling. */
+static bool is_active(const struct ivshm_coupling *coupling)
+{
+	const struct ivshm_coupling *other;
+	bool found = false;
+
+	mutex_lock(&ivshm_mutex);
+	list_for_each_entry(other, &ivshm_couplings_active, active)
+		found |= other == coupling;
+	mutex_unlock(&ivshm_mutex);
+	return found;
+}
+
+/* Couplings without members that run, of which anybody can have many, cost nothing. */
+static void coupling_active_test(struct kunit *test)
+{
+	const struct ivshm_space *space = ivshm_space(&init_net);
+	struct ct *ct = test->priv;
+	u32 nr = space->nr_couplings;
+	struct ivshm_coupling *coupling;
+
+	KUNIT_ASSERT_EQ(test, ct_couple(ct, "kt-a", IVSHM_COUPLING_DYNAMIC, 2), 0);
+	KUNIT_EXPECT_EQ(test, space->nr_couplings, nr + 1);
+	coupling = ct_find("kt-a");
+	KUNIT_EXPECT_FALSE(test, is_active(coupling));
+	ct_up(ct, 0);
+	KUNIT_EXPECT_TRUE(test, is_active(coupling));
+	ct_up(ct, 1);
+	ct_down(ct, 0, IVSHM_REASON_EXIT);
+	KUNIT_EXPECT_TRUE(test, is_active(coupling));
+	ct_down(ct, 1, IVSHM_REASON_EXIT);
+	KUNIT_EXPECT_FALSE(test, is_active(coupling));
+	ct_up(ct, 0);
+	KUNIT_EXPECT_TRUE(test, is_active(coupling));
+	ct_del("kt-a");
+	KUNIT_EXPECT_FALSE(test, is_active(coupling));
+	KUNIT_EXPECT_EQ(test, space->nr_couplings, nr);
+}
+
 static struct kunit_case coupling_rules_cases[] = {
 	KUNIT_CASE(rules_glob_test),
 	KUNIT_CASE(rules_order_test),
 	KUNIT_CASE(rules_addr_test),
 	KUNIT_CASE(rules_reuse_test),
 	KUNIT_CASE(rules_refuse_test),
+	KUNIT_CASE(coupling_active_test),
 	{}
 };
 

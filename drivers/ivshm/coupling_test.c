@@ -19,7 +19,7 @@ static unsigned int nr_couplings(void)
 	struct list_head *at;
 
 	mutex_lock(&ivshm_mutex);
-	list_for_each(at, &ivshm_couplings)
+	list_for_each(at, &ivshm_space(&init_net)->couplings)
 		nr++;
 	mutex_unlock(&ivshm_mutex);
 	return nr;

@@ -18,6 +18,7 @@
 #include "detector.h"
 #include "ivshm.h"
 #include "port.h"
+#include "space.h"
 
 #define CT_PORTS	4
 

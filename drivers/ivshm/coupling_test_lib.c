@@ -98,7 +98,7 @@ void ct_exit(struct kunit *test)
 	if (!ct)
 		return;
 	mutex_lock(&ivshm_mutex);
-	list_for_each_entry_safe(coupling, next, &ivshm_couplings, list)
+	list_for_each_entry_safe(coupling, next, &ivshm_space(&init_net)->couplings, list)
 		if (!strncmp(coupling->name, "kt-", 3))
 			ivshm_coupling_del(coupling);
 	mutex_unlock(&ivshm_mutex);

@@ -139,7 +139,7 @@ static void detector_check(bool again)
 	rtnl_lock();
 	mutex_lock(&ivshm_mutex);
 	ivshm_bridge_rules_begin(&rules);
-	list_for_each_entry(coupling, &ivshm_couplings, list)
+	list_for_each_entry(coupling, &ivshm_couplings_active, active)
 		if (coupling->type == IVSHM_COUPLING_DYNAMIC &&
 		    !coupling->bypass)
 			check_coupling(&rules, coupling, again);
@@ -223,7 +223,7 @@ bool ivshm_detector_expire(void)
 	bool left = false;
 
 	mutex_lock(&ivshm_mutex);
-	list_for_each_entry(coupling, &ivshm_couplings, list)
+	list_for_each_entry(coupling, &ivshm_couplings_active, active)
 		if (coupling->type == IVSHM_COUPLING_DYNAMIC &&
 		    expire_coupling(coupling))
 			left = true;

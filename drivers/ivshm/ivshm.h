@@ -20,7 +20,8 @@
  * - A coupling (coupling.c) is made and deleted by netlink; its members take
  *   ports as they begin to run, by name or by rule (coupling_rules.c).  What it lets
  *   them send is in their buckets (rate.c) and in its denials (coupling_deny.c), of
- *   which pairs (coupling_pair.c) know what they need.
+ *   which pairs (coupling_pair.c) know what they need.  They and configured addresses
+ *   are a namespace's (space.c).
  * - An address (addr.c) is learned from what a port sends, or configured
  *   (addr_config.c).
  * - The worker (worker.c) takes frames from the transmit ring (tx.c), asks the

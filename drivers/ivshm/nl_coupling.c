@@ -9,6 +9,7 @@
 #include "coupling.h"
 #include "ivshm.h"
 #include "netlink.h"
+#include "space.h"
 
 static const struct nla_policy member_policy[IVSHM_A_MEMBER_UPPER + 1] = {
 	[IVSHM_A_MEMBER_NAME] = { .type = NLA_NUL_STRING, .len = IFNAMSIZ - 1 },
@@ -461,8 +462,8 @@ int ivshm_nl_coupling_dump(struct sk_buff *skb, struct netlink_callback *cb)
 		return err;
 	mutex_lock(&ivshm_mutex);
 	cb->seq = ivshm_nl_seq();
-	list_for_each_entry(coupling, &ivshm_couplings, list) {
-		if (coupling->net != net || coupling->id < dump->id)
+	list_for_each_entry(coupling, &ivshm_space(net)->couplings, list) {
+		if (coupling->id < dump->id)
 			continue;
 		/* Another than the one that was begun, which went meanwhile. */
 		if (coupling->id != dump->id)
