@@ -148,13 +148,14 @@ static void detector_check(bool again)
 	rtnl_unlock();
 }
 
-/* When the rules were asked last; written without a lock. */
+/* When the rules had been asked last; written without a lock. */
 static unsigned long detector_asked;
 
 static void detector_ask_work(struct work_struct *work)
 {
-	WRITE_ONCE(detector_asked, jiffies);
 	detector_check(false);
+	/* However long that took: RTNL is free for as long as the gap. */
+	WRITE_ONCE(detector_asked, jiffies);
 }
 
 static DECLARE_DELAYED_WORK(detector_ask_dwork, detector_ask_work);
