@@ -353,6 +353,7 @@ int ivshm_nl_coupling_set(struct sk_buff *skb, struct genl_info *info)
 	struct nlattr *tb[IVSHM_A_COUPLING_ALLOW + 1];
 	struct ivshm_coupling_config cfg = {};
 	struct ivshm_coupling *coupling;
+	bool running = false;
 	int err;
 
 	err = ivshm_nl_parse_nest(info, IVSHM_A_COUPLING, tb,
@@ -368,9 +369,11 @@ int ivshm_nl_coupling_set(struct sk_buff *skb, struct genl_info *info)
 	coupling = coupling_named(info, tb, &err);
 	if (coupling)
 		err = ivshm_coupling_set(coupling, &cfg, info->extack);
+	if (!err)
+		running = coupling->running;
 	mutex_unlock(&ivshm_mutex);
 	/* Whoever was deciding meanwhile may still send what is denied now. */
-	if (!err && cfg.nr_deny)
+	if (!err && cfg.nr_deny && running)
 		synchronize_rcu();
 free:
 	config_free(&cfg);
