@@ -357,6 +357,37 @@ static int try_command(struct control *r, int cmd, int object)
 	return control_talk(r, NULL, NULL);
 }
 
+/* All that change something are refused. */
+static bool all_are_refused(struct control *r)
+{
+	static const struct {
+		int cmd, object;
+	} changes[] = {
+		{ IVSHM_CMD_COUPLING_NEW, IVSHM_A_COUPLING },
+		{ IVSHM_CMD_COUPLING_SET, IVSHM_A_COUPLING },
+		{ IVSHM_CMD_COUPLING_DEL, IVSHM_A_COUPLING },
+		{ IVSHM_CMD_ADDR_NEW, IVSHM_A_ADDR },
+		{ IVSHM_CMD_ADDR_DEL, IVSHM_A_ADDR },
+		{ IVSHM_CMD_REGION_NEW, IVSHM_A_REGION },
+		{ IVSHM_CMD_REGION_SET, IVSHM_A_REGION },
+		{ IVSHM_CMD_REGION_DEL, IVSHM_A_REGION },
+		{ IVSHM_CMD_PEER_SET, IVSHM_A_PEER },
+		{ IVSHM_CMD_PEER_DEL, IVSHM_A_PEER },
+	};
+	bool refused = true;
+	unsigned int i;
+	int err;
+
+	for (i = 0; i < ARRAY_SIZE(changes); i++) {
+		err = try_command(r, changes[i].cmd, changes[i].object);
+		if (err == -EPERM)
+			continue;
+		fprintf(stderr, "# command %d: %d\n", changes[i].cmd, err);
+		refused = false;
+	}
+	return refused;
+}
+
 static int without_privilege(struct control *r)
 {
 	if (drop_net_admin())
@@ -382,6 +413,45 @@ TEST_F(netlink, privileges)
 	ASSERT_EQ(0, req_add(r, "x", DYNAMIC, "p", 2));
 	EXPECT_EQ(0, in_child(without_privilege, r));
 	EXPECT_EQ(1, req_nr_couplings(r));
+}
+
+/* As who has nothing at all: nobody, and root of a user namespace in our network. */
+static int as_nobody(struct control *r)
+{
+	if (setresgid(65534, 65534, 65534) || setresuid(65534, 65534, 65534))
+		return 1;
+	r->sock = nl_open();
+	if (r->sock < 0)
+		return 2;
+	if (!all_are_refused(r))
+		return 3;
+	return req_nr_couplings(r) == 1 && nl_listen(r->group) >= 0 ? 0 : 4;
+}
+
+static int as_outsider(struct control *r)
+{
+	if (unshare(CLONE_NEWUSER))
+		return 100;
+	r->sock = nl_open();
+	if (r->sock < 0)
+		return 2;
+	if (!all_are_refused(r))
+		return 3;
+	return req_nr_couplings(r) == 1 && nl_listen(r->group) >= 0 ? 0 : 4;
+}
+
+TEST_F(netlink, outsiders)
+{
+	struct control *r = &self->r;
+	int status;
+
+	ASSERT_EQ(0, req_add(r, "x", DYNAMIC, "p", 2));
+	EXPECT_EQ(0, in_child(as_nobody, r));
+	status = in_child(as_outsider, r);
+	EXPECT_EQ(1, req_nr_couplings(r));
+	if (status == 100)
+		SKIP(return, "no user namespaces");
+	EXPECT_EQ(0, status);
 }
 
 static int in_user_namespace(struct control *r)
