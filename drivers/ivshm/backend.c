@@ -217,7 +217,8 @@ void ivshm_backend_stop(struct ivshm_qp *qp, u32 index, enum ivshm_reason reason
 		WRITE_ONCE(qp->tap_ring, NULL);
 		qp->isolated = 0;
 		qp->isolating = 0;
-		qp->tap_skip = 0;
+		qp->tap_stale = 0;
+		qp->tap_fresh = 0;
 	}
 	fput(vq->tap);
 	vq->tap = NULL;

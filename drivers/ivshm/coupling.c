@@ -118,6 +118,12 @@ static void coupling_bind(struct ivshm_member *member, struct ivshm_port *port)
 	ivshm_port_kick(port);
 }
 
+/* Its members get nothing from their taps. */
+static bool coupling_isolates(const struct ivshm_coupling *coupling)
+{
+	return coupling->type == IVSHM_COUPLING_STATIC && coupling->live;
+}
+
 static void coupling_unbind(struct ivshm_member *member,
 			    enum ivshm_reason reason)
 {
@@ -128,6 +134,10 @@ static void coupling_unbind(struct ivshm_member *member,
 
 	lockdep_assert_held(&ivshm_mutex);
 
+	if (coupling_isolates(coupling))
+		ivshm_port_mark(port);
+	/* Who sees that it is none sees the mark; pairs with ivshm_uplink_open(). */
+	smp_wmb();
 	RCU_INIT_POINTER(port->member, NULL);
 	WRITE_ONCE(port->look_ip, false);
 	spin_lock(&coupling->lock);
@@ -421,6 +431,23 @@ int ivshm_coupling_new(struct net *net, const struct ivshm_coupling_config *cfg,
 	return 0;
 }
 
+/* For all of its members at once: what they send now comes after the marks. */
+static void coupling_end(struct ivshm_coupling *coupling)
+{
+	struct ivshm_port *port;
+	u32 i;
+
+	lockdep_assert_held(&ivshm_mutex);
+
+	for (i = 0; i < coupling->nr && coupling_isolates(coupling); i++) {
+		port = member_port(&coupling->member[i]);
+		if (port)
+			ivshm_port_mark(port);
+	}
+	/* Pairs with ivshm_uplink_open(). */
+	smp_store_release(&coupling->live, false);
+}
+
 static void coupling_enable(struct ivshm_coupling *coupling, bool enable)
 {
 	struct ivshm_member *member;
@@ -430,7 +457,7 @@ static void coupling_enable(struct ivshm_coupling *coupling, bool enable)
 	if (coupling->disabled == !enable)
 		return;
 	/* It begins and ends for all members at once. */
-	WRITE_ONCE(coupling->live, false);
+	coupling_end(coupling);
 	spin_lock(&coupling->lock);
 	coupling->disabled = !enable;
 	ivshm_coupling_follow(coupling, IVSHM_REASON_CONFIG);
@@ -478,7 +505,7 @@ static void coupling_unlink(struct ivshm_coupling *coupling)
 
 	lockdep_assert_held(&ivshm_mutex);
 
-	WRITE_ONCE(coupling->live, false);
+	coupling_end(coupling);
 	for (i = 0; i < coupling->nr; i++)
 		if (member_port(&coupling->member[i]))
 			coupling_unbind(&coupling->member[i], IVSHM_REASON_CONFIG);

@@ -17,6 +17,7 @@
 #include "netlink.h"
 #include "port.h"
 #include "qp.h"
+#include "tx.h"
 
 /* See ivshm.h. */
 DEFINE_MUTEX(ivshm_mutex);
@@ -89,6 +90,16 @@ void ivshm_port_kick(struct ivshm_port *port)
 	list_for_each_entry_rcu(qp, &port->qps, port_list)
 		ivshm_worker_wake(&qp->worker, IVSHM_WORK_PARK);
 	rcu_read_unlock();
+}
+
+void ivshm_port_mark(struct ivshm_port *port)
+{
+	struct ivshm_qp *qp;
+
+	lockdep_assert_held(&ivshm_mutex);
+
+	list_for_each_entry(qp, &port->qps, port_list)
+		ivshm_uplink_mark(qp);
 }
 
 u32 ivshm_port_in_use(const struct ivshm_port *port, u32 nr)

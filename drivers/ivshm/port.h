@@ -112,6 +112,8 @@ extern struct list_head ivshm_ports;
 /* The port of that name in @net, or NULL. Called with ivshm_mutex held; no reference. */
 struct ivshm_port *ivshm_port_find(const struct net *net, const char *name);
 
+/* ivshm_uplink_mark() for all its taps. Under ivshm_mutex. */
+void ivshm_port_mark(struct ivshm_port *port);
 /* The state as it is shown: a ring in error counts. Under RCU. */
 enum ivshm_port_state ivshm_port_shown_state(const struct ivshm_port *port);
 

@@ -370,6 +370,8 @@ struct ivshm_pull;
  * @tap_seq:	odd while frames are being taken from the tap; for:
  * @tap_in:	frames taken from the tap since the file was opened, and
  * @tap_done:	those of them delivered or dropped; written by the worker
+ * @tap_mark:	how many had come when a static coupling of the port ended, see
+ *		ivshm_uplink_mark(); under ivshm_mutex, read by the worker
  * @wait_lock:	taken with interrupts off:
  * @waiters:	ivshm_park.wait of senders that wait for us
  * @bounce_lock: a leaf:
@@ -388,11 +390,12 @@ struct ivshm_pull;
  * @tap_clear:	frames in hand need not wait so
  * @pull:	what is asked of ivshm_deliver_pull()
  * @tap_held:	frames from the tap wait for receive buffers; read by others
- * @tap_skip:	frames still to deliver though the port is isolated by now
- * @isolating:	the same, or 0, of one that the port is in; frames from the tap
+ * @isolating:	id of a static coupling that the port is in, or 0; frames from the tap
  *		still come until the other members are ready, or @isolate_at
- * @isolated:	id of the static coupling that frames from the tap are dropped
- *		for but for those of @tap_skip, or 0
+ * @isolated:	the same of the one that frames from the tap are dropped for, or 0; but
+ *		for those below the number @tap_keep, counted as @tap_done counts
+ * @tap_stale:	frames from this number on, below @tap_fresh, came while there was such a
+ *		coupling that is over, and are dropped
  * @frames:	memory of all frames
  * @free:	frames not in use
  * @parks, @nr_parks: parks, and how many are open
@@ -449,6 +452,7 @@ struct ivshm_qp {
 	seqcount_t tap_seq;
 	u64 tap_in;
 	u64 tap_done;
+	u64 tap_mark;
 
 	spinlock_t wait_lock;		/* waiters */
 	struct list_head waiters;
@@ -471,7 +475,9 @@ struct ivshm_qp {
 	u64 tap_since;
 	u64 tap_past;
 	bool stopping;
-	u32 tap_skip;
+	u64 tap_keep;
+	u64 tap_stale;
+	u64 tap_fresh;
 	u64 isolating;
 	u64 isolate_at;
 	u64 isolated;

@@ -176,6 +176,11 @@ void ivshm_uplink_batch_free(struct ivshm_uplink_batch *b);
  * now still goes to the guest, what comes from now on does not.
  */
 void ivshm_uplink_look(struct ivshm_qp *qp);
+/*
+ * A static coupling of the port is about to end: what is in the tap by now is not for the
+ * guest.  Under ivshm_mutex; before whoever decides frames sees the end.
+ */
+void ivshm_uplink_mark(struct ivshm_qp *qp);
 /* Frames in hand go back to the tap's queue. The worker is held. */
 void ivshm_uplink_unpull(struct ivshm_qp *qp);
 /* Take frames from the tap to the guest. Returns work to do again. */

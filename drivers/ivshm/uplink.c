@@ -176,12 +176,34 @@ static bool ivshm_uplink_quiet(const struct ivshm_port *port)
 	return true;
 }
 
+void ivshm_uplink_mark(struct ivshm_qp *qp)
+{
+	u64 in = READ_ONCE(qp->tap_in);
+
+	/* In this order: rather too few than one that comes later. */
+	smp_rmb();
+	WRITE_ONCE(qp->tap_mark, in + ivshm_uplink_queued(qp));
+}
+
+/* A static coupling is over; what came meanwhile may still be there. */
+static void ivshm_uplink_open(struct ivshm_qp *qp)
+{
+	/* Some from the one before are still there, and those since then with them. */
+	if (qp->tap_done >= qp->tap_fresh)
+		qp->tap_stale = qp->tap_keep;
+	/* Pairs with coupling_end() and coupling_unbind(). */
+	smp_rmb();
+	qp->tap_fresh = READ_ONCE(qp->tap_mark);
+}
+
 void ivshm_uplink_look(struct ivshm_qp *qp)
 {
 	u64 isolated, now;
 
 	rcu_read_lock();
 	isolated = qp->port ? ivshm_port_isolated(qp->port) : 0;
+	if (qp->isolated && isolated != qp->isolated)
+		ivshm_uplink_open(qp);
 	if (!isolated)
 		qp->isolating = 0;
 	/* A coupling made anew may come without its end having been seen. */
@@ -192,7 +214,7 @@ void ivshm_uplink_look(struct ivshm_qp *qp)
 		qp->isolating = isolated;
 		/* A member that never comes to an end does not keep it open. */
 		if (ivshm_uplink_quiet(qp->port) || now >= qp->isolate_at)
-			qp->tap_skip = ivshm_uplink_queued(qp) + ivshm_uplink_hand(qp);
+			qp->tap_keep = qp->tap_in + ivshm_uplink_queued(qp);
 		else
 			isolated = 0;
 	}
@@ -201,19 +223,22 @@ void ivshm_uplink_look(struct ivshm_qp *qp)
 }
 
 /*
- * How many of @n frames in hand go to the guest.  A member of a static coupling
- * gets nothing from its tap but what was there.
+ * How many of @n frames in hand go to the guest; if none, the first is to be dropped.  A
+ * member of a static coupling gets nothing from its tap but what was there before, also
+ * when it is a member no longer.
  */
 static u32 ivshm_uplink_passes(struct ivshm_qp *qp, u32 n)
 {
-	ivshm_uplink_look(qp);
-	return qp->isolated ? min(qp->tap_skip, n) : n;
-}
+	u64 next = qp->tap_done, end = next + n;
 
-static void ivshm_uplink_passed(struct ivshm_qp *qp, u32 n)
-{
+	ivshm_uplink_look(qp);
+	if (next < qp->tap_stale)
+		end = min(end, qp->tap_stale);
+	else if (next < qp->tap_fresh)
+		return 0;
 	if (qp->isolated)
-		qp->tap_skip -= n;
+		end = min(end, max(next, qp->tap_keep));
+	return end - next;
 }
 
 /* The tap writes a frame in hand to the guest's buffers; see struct ivshm_pull. */
@@ -305,29 +330,20 @@ enum ivshm_uplink_step {
 	IVSHM_UPLINK_GO_ON,
 };
 
-/* Deal with the frames in hand, or some of them; @n: how many were delivered. */
-static enum ivshm_uplink_step ivshm_uplink_hand_over(struct ivshm_qp *qp, u32 hand, u32 *n)
+/* Deal with @pass frames in hand, or some of them; @n: how many were delivered. */
+static enum ivshm_uplink_step ivshm_uplink_hand_over(struct ivshm_qp *qp, u32 pass, u32 *n)
 {
-	u32 pass = ivshm_uplink_passes(qp, hand);
 	enum ivshm_delivery why;
 	bool lost;
 
-	if (!pass) {
-		tun_ptr_free(qp->tap[qp->tap_at++]);
-		ivshm_qp_drop(qp, IVSHM_A_STAT_DROP_ISOLATED, 1);
-		ivshm_uplink_done(qp, 1);
-		return IVSHM_UPLINK_GO_ON;
-	}
 	*n = ivshm_uplink_straight(qp, pass, &why);
 	if (*n) {
-		ivshm_uplink_passed(qp, *n);
 		ivshm_uplink_done(qp, *n);
 		return IVSHM_UPLINK_GO_ON;
 	}
 	if (why == IVSHM_DELIVER_FULL || why == IVSHM_DELIVER_BROKEN)
 		return ivshm_deliver_want(qp) ? IVSHM_UPLINK_GO_ON : IVSHM_UPLINK_BLOCKED;
 	/* What needs more care goes by a kernel buffer. */
-	ivshm_uplink_passed(qp, 1);
 	qp->tap_copied = ivshm_uplink_copy(qp, &lost);
 	return IVSHM_UPLINK_GO_ON;
 }
@@ -367,7 +383,7 @@ static bool ivshm_uplink_behind(struct ivshm_qp *qp)
 
 static enum ivshm_uplink_step ivshm_uplink_step(struct ivshm_qp *qp, u32 *n)
 {
-	u32 hand = qp->tap_copied ? 0 : ivshm_uplink_pull(qp);
+	u32 hand = qp->tap_copied ? 0 : ivshm_uplink_pull(qp), pass = 0;
 	bool lost;
 
 	*n = 0;
@@ -378,13 +394,22 @@ static enum ivshm_uplink_step ivshm_uplink_step(struct ivshm_qp *qp, u32 *n)
 			return lost ? IVSHM_UPLINK_GO_ON : IVSHM_UPLINK_EMPTY;
 		qp->tap_copied = true;
 	}
+	if (hand)
+		pass = ivshm_uplink_passes(qp, hand);
+	/* For that nobody needs buffers. */
+	if (hand && !pass) {
+		tun_ptr_free(qp->tap[qp->tap_at++]);
+		ivshm_qp_drop(qp, IVSHM_A_STAT_DROP_ISOLATED, 1);
+		ivshm_uplink_done(qp, 1);
+		return IVSHM_UPLINK_GO_ON;
+	}
 	/* Their senders may have gone direct before. */
 	if (READ_ONCE(qp->bounce_nr) && !ivshm_bounce_work(qp))
 		return IVSHM_UPLINK_BLOCKED;
 	if (!qp->tap_clear && ivshm_uplink_behind(qp))
 		return IVSHM_UPLINK_BLOCKED;
 	if (hand)
-		return ivshm_uplink_hand_over(qp, hand, n);
+		return ivshm_uplink_hand_over(qp, pass, n);
 	if (!ivshm_uplink_deliver(qp))
 		return IVSHM_UPLINK_BLOCKED;
 	qp->tap_copied = false;
