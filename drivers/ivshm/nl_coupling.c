@@ -153,6 +153,19 @@ static int parse_member(const struct nlattr *nest, const struct nla_policy *poli
 	return 0;
 }
 
+/* How many there are in @nest, which may be NULL. */
+static u32 list_length(const struct nlattr *nest)
+{
+	const struct nlattr *attr;
+	u32 nr = 0;
+	int rem;
+
+	if (nest)
+		nla_for_each_nested(attr, nest, rem)
+			nr++;
+	return nr;
+}
+
 static int parse_list(const struct nlattr *nest, const struct nla_policy *policy,
 		      struct ivshm_coupling_config *cfg, struct netlink_ext_ack *extack)
 {
@@ -176,8 +189,11 @@ static int parse_list(const struct nlattr *nest, const struct nla_policy *policy
 static int parse_members(struct nlattr **tb, struct ivshm_coupling_config *cfg,
 			 struct netlink_ext_ack *extack)
 {
+	u32 max = list_length(tb[IVSHM_A_COUPLING_MEMBERS]) +
+		  list_length(tb[IVSHM_A_COUPLING_RULES]);
+
 	/* One more than allowed, so that too many can be told from enough. */
-	cfg->member = kcalloc(IVSHM_MEMBERS_MAX + 1, sizeof(*cfg->member),
+	cfg->member = kcalloc(min(max, IVSHM_MEMBERS_MAX + 1U), sizeof(*cfg->member),
 			      GFP_KERNEL);
 	if (!cfg->member) {
 		NL_SET_ERR_MSG(extack, "not enough memory for the request");
@@ -233,14 +249,12 @@ static int parse_denials(const struct nlattr *nest, struct ivshm_coupling_denial
 			 struct netlink_ext_ack *extack)
 {
 	struct nlattr *tb[IVSHM_A_PAIR_DST + 1];
+	u32 max = list_length(nest);
 	const struct nlattr *attr;
-	u32 max = 0;
 	int rem, err;
 
 	if (!nest)
 		return 0;
-	nla_for_each_nested(attr, nest, rem)
-		max++;
 	*list = kvcalloc(max, sizeof(**list), GFP_KERNEL);
 	if (!*list && max) {
 		NL_SET_ERR_MSG(extack, "not enough memory for the request");
