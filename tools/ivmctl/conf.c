@@ -177,7 +177,7 @@ static bool check_bytes(struct conf_parser *p, size_t len)
 	for (i = 0; i < len; i++) {
 		unsigned char c = (unsigned char)p->buf[i];
 
-		if (c == '\t' || !text_is_control(&p->buf[i]))
+		if ((c >= ' ' && c <= '~') || c == '\t' || !text_is_control(&p->buf[i]))
 			continue;
 		if (c == '\r' && i + 2 >= len)
 			continue;
@@ -194,8 +194,8 @@ static void cut_comment(char *text)
 {
 	char *c;
 
-	for (c = text; *c; c++)
-		if (strchr(COMMENT, *c) && (c == text || isblank((unsigned char)c[-1])))
+	for (c = strpbrk(text, COMMENT); c; c = strpbrk(c + 1, COMMENT))
+		if (c == text || isblank((unsigned char)c[-1]))
 			*c = '\0';
 }
 
@@ -257,7 +257,10 @@ static char *next_line(char *line, int room, void *stream)
 			   strlen(text), room - 1);
 		text = NULL;
 	}
-	snprintf(line, (size_t)room, "%s", text ? text : "");
+	if (text)
+		memcpy(line, text, strlen(text) + 1);
+	else
+		*line = '\0';
 	return line;
 }
 

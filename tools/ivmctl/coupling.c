@@ -384,7 +384,7 @@ static bool put_options(struct nl_msg *msg, const json_t *decl)
 struct nl_msg *coupling_msg_new(const struct ivnl *nl, const json_t *decl,
 				bool *full)
 {
-	struct nl_msg *msg = ivnl_msg_new(nl, IVSHM_CMD_COUPLING_NEW, NLM_F_ACK);
+	struct nl_msg *msg = ivnl_msg_new_for(nl, IVSHM_CMD_COUPLING_NEW, NLM_F_ACK, decl);
 	struct nlattr *nest = ivnl_nest(msg, IVSHM_A_COUPLING);
 
 	*full = !nest ||
@@ -403,7 +403,7 @@ struct nl_msg *coupling_msg_new(const struct ivnl *nl, const json_t *decl,
 struct nl_msg *coupling_msg_set(const struct ivnl *nl, const json_t *difference,
 				bool *full)
 {
-	struct nl_msg *msg = ivnl_msg_new(nl, IVSHM_CMD_COUPLING_SET, NLM_F_ACK);
+	struct nl_msg *msg = ivnl_msg_new_for(nl, IVSHM_CMD_COUPLING_SET, NLM_F_ACK, difference);
 	struct nlattr *nest = ivnl_nest(msg, IVSHM_A_COUPLING);
 
 	*full = !nest ||

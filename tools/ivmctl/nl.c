@@ -13,8 +13,9 @@
 #include "nl.h"
 #include "output.h"
 
-/* Above the longest request, whose nests are below 64 KiB. */
-#define REQUEST_SIZE	(96 * 1024)
+/* Room for a request without lists; and above the longest, whose nests are below 64 KiB. */
+#define REQUEST_SIZE	1024
+#define REQUEST_MAX	(96 * 1024)
 /* How often a list is read again because it changed in between. */
 #define DUMP_TRIES	5
 /* Room for events while the reader of our output is slow, in bytes. */
@@ -173,13 +174,44 @@ struct ivnl *ivnl_listen(const struct ctx *ctx)
 	return nl;
 }
 
-struct nl_msg *ivnl_msg_new(const struct ivnl *nl, uint8_t cmd, int flags)
+static struct nl_msg *msg_new(const struct ivnl *nl, uint8_t cmd, int flags, size_t size)
 {
-	struct nl_msg *msg = check_alloc(nlmsg_alloc_size(REQUEST_SIZE));
+	struct nl_msg *msg = check_alloc(nlmsg_alloc_size(size));
 
 	genlmsg_put(msg, NL_AUTO_PORT, NL_AUTO_SEQ, nl->family, 0,
 		    NLM_F_REQUEST | flags, cmd, IVSHM_GENL_VERSION);
 	return msg;
+}
+
+struct nl_msg *ivnl_msg_new(const struct ivnl *nl, uint8_t cmd, int flags)
+{
+	return msg_new(nl, cmd, flags, REQUEST_SIZE);
+}
+
+/* Bytes that attributes for all of @json take at most. */
+static size_t json_room(json_t *json)
+{
+	/* A value, of 16 bytes or a string, with its header and padding. */
+	size_t room = NLA_HDRLEN + 16 + NLA_ALIGNTO;
+	const char *key;
+	json_t *value;
+	size_t i;
+
+	if (json_is_string(json))
+		room += json_string_length(json);
+	json_array_foreach(json, i, value)
+		room += json_room(value);
+	json_object_foreach(json, key, value)
+		room += json_room(value);
+	return room;
+}
+
+/* Not the same for all: what a message has room for is cleared, and there may be thousands. */
+struct nl_msg *ivnl_msg_new_for(const struct ivnl *nl, uint8_t cmd, int flags, const json_t *decl)
+{
+	size_t size = REQUEST_SIZE + json_room((json_t *)decl);
+
+	return msg_new(nl, cmd, flags, size < REQUEST_MAX ? size : REQUEST_MAX);
 }
 
 struct nlattr *ivnl_nest(struct nl_msg *msg, int attr)

@@ -52,8 +52,11 @@ void ivnl_close(struct ivnl *nl);
 /* The socket of this run, opened at the first call. NULL after a complaint. */
 struct ivnl *ivnl_get(struct ctx *ctx);
 
-/* A request that has room for the longest one there is. Never NULL. */
+/* A request that has room for some names and numbers. Never NULL. */
 struct nl_msg *ivnl_msg_new(const struct ivnl *nl, uint8_t cmd, int flags);
+/* Or for all that is in @decl, up to the longest request there is. */
+struct nl_msg *ivnl_msg_new_for(const struct ivnl *nl, uint8_t cmd, int flags,
+				const json_t *decl);
 /* Begin a nest. NULL if the message is full. */
 struct nlattr *ivnl_nest(struct nl_msg *msg, int attr);
 

@@ -46,6 +46,8 @@ struct ivnl_batch *ivnl_batch_new(struct ivnl *nl, struct ivnl_fault *fault)
 	fault->found = false;
 	/* Without it there is less room; answers that are lost are noticed. */
 	nl_socket_set_buffer_size(nl->sock, BATCH_SOCKET, BATCH_SOCKET);
+	/* Answers are short: nobody needs to look how long the next one is. */
+	nl_socket_disable_msg_peek(nl->sock);
 	return batch;
 }
 
@@ -155,6 +157,7 @@ bool ivnl_batch_end(struct ivnl_batch *batch)
 
 	if (!batch->fault->found)
 		flush(batch);
+	nl_socket_enable_msg_peek(batch->nl->sock);
 	found = batch->fault->found;
 	free(batch->buf);
 	free(batch);
