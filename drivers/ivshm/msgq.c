@@ -311,11 +311,19 @@ void ivshm_msgq_room(struct ivshm_msgq *q)
 {
 	struct ivshm_peer *peer;
 	struct ivshm_msgq *from;
+	LIST_HEAD(stalled);
 
+	/*
+	 * Only those that wait now: senders that stall again as fast as they are told
+	 * must not keep us here.
+	 */
+	spin_lock_bh(&q->lock);
+	list_splice_init(&q->stalled, &stalled);
+	spin_unlock_bh(&q->lock);
 	for (;;) {
 		from = NULL;
 		spin_lock_bh(&q->lock);
-		peer = list_first_entry_or_null(&q->stalled, struct ivshm_peer, stall);
+		peer = list_first_entry_or_null(&stalled, struct ivshm_peer, stall);
 		if (peer) {
 			list_del_init(&peer->stall);
 			from = peer->stalled;
@@ -333,6 +341,7 @@ void ivshm_msgq_room(struct ivshm_msgq *q)
 		spin_unlock_bh(&from->lock);
 		ivshm_msgq_put(from);
 		ivshm_peer_put(peer);
+		cond_resched();
 	}
 }
 

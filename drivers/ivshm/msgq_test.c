@@ -6,6 +6,7 @@
 #include <linux/netlink.h>
 #include <linux/pagemap.h>
 #include <linux/sched/signal.h>
+#include <linux/wait.h>
 
 #include "msgq.h"
 #include "msgq_test.h"
@@ -246,6 +247,49 @@ static void msgq_amounts_test(struct kunit *test)
 	ivshm_peer_put(peer);
 }
 
+/* A sender that stalls again as soon as it is told. */
+struct again {
+	wait_queue_entry_t wait;
+	struct qt *qt;
+	struct ivshm_peer *peer;
+	int told;
+};
+
+static int stall_again(wait_queue_entry_t *wait, unsigned int mode, int sync, void *key)
+{
+	struct again *again = container_of(wait, struct again, wait);
+	struct qt *qt = again->qt;
+
+	if (++again->told == 100)
+		return 0;
+	/* As send_stall() does it; nobody else is at these queues. */
+	kref_get(&qt->from->ref);
+	kref_get(&again->peer->ref);
+	list_add_tail(&again->peer->stall, &qt->to->stalled);
+	again->peer->stalled = qt->from;
+	return 0;
+}
+
+/* It does not keep the receiver: it is told the next time. */
+static void msgq_stalls_again_test(struct kunit *test)
+{
+	struct qt *qt = test->priv;
+	struct again again = { .qt = qt, .peer = ivshm_peer_get(QT_A, QT_B) };
+
+	KUNIT_ASSERT_NOT_NULL(test, again.peer);
+	KUNIT_EXPECT_EQ(test, qt_send(qt, 0, PAGE_SIZE, IVSHM_MSGQ_COPY), -EAGAIN);
+	init_waitqueue_func_entry(&again.wait, stall_again);
+	add_wait_queue(&qt->from->wait, &again.wait);
+	ivshm_msgq_room(qt->to);
+	KUNIT_EXPECT_EQ(test, again.told, 1);
+	ivshm_msgq_room(qt->to);
+	KUNIT_EXPECT_EQ(test, again.told, 2);
+	remove_wait_queue(&qt->from->wait, &again.wait);
+	ivshm_msgq_room(qt->to);
+	KUNIT_EXPECT_TRUE(test, list_empty(&qt->to->stalled));
+	ivshm_peer_put(again.peer);
+}
+
 static void msgq_peers_test(struct kunit *test)
 {
 	struct netlink_ext_ack extack = {};
@@ -270,6 +314,7 @@ static struct kunit_case msgq_cases[] = {
 	KUNIT_CASE(msgq_share_test),
 	KUNIT_CASE(msgq_held_test),
 	KUNIT_CASE(msgq_amounts_test),
+	KUNIT_CASE(msgq_stalls_again_test),
 	KUNIT_CASE(msgq_peers_test),
 	{}
 };
