@@ -65,7 +65,8 @@ static enum hrtimer_restart msgq_timeout(struct hrtimer *timer)
 	struct ivshm_msgq *q = container_of(timer, struct ivshm_msgq, timer);
 
 	spin_lock(&q->lock);
-	if (!q->told && !list_empty(&q->queue))
+	/* While it waited for the lock all may have been taken, and others have come. */
+	if (!hrtimer_is_queued(timer) && !q->told && !list_empty(&q->queue))
 		msgq_announce(q, true);
 	spin_unlock(&q->lock);
 	return HRTIMER_NORESTART;

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /* KUnit tests of message queues: what waits, who may, and pages that move. */
 #include <kunit/test.h>
+#include <linux/bottom_half.h>
 #include <linux/cred.h>
+#include <linux/hrtimer.h>
 #include <linux/mm.h>
 #include <linux/netlink.h>
 #include <linux/pagemap.h>
@@ -290,6 +292,32 @@ static void msgq_stalls_again_test(struct kunit *test)
 	ivshm_peer_put(again.peer);
 }
 
+/* As if the timer had waited for the lock while @q's messages were taken. */
+static void timer_is_late(struct ivshm_msgq *q)
+{
+	local_bh_disable();
+	q->timer.function(&q->timer);
+	local_bh_enable();
+}
+
+/* What came since then is told of in its own time. */
+static void msgq_late_timer_test(struct kunit *test)
+{
+	const struct ivshm_msgq_who who = { task_tgid(current), current_cred() };
+	struct qt *qt = test->priv;
+	struct ivshm_msgq_send send = {
+		.to = qt->b->number, .defer_us = IVSHM_MSGQ_DEFER_US_MAX,
+	};
+
+	KUNIT_ASSERT_EQ(test, ivshm_msgq_send(qt->from, qt->to, &who, &send), 0);
+	timer_is_late(qt->to);
+	KUNIT_EXPECT_FALSE(test, qt->to->told);
+	hrtimer_cancel(&qt->to->timer);
+	timer_is_late(qt->to);
+	KUNIT_EXPECT_TRUE(test, qt->to->told);
+	qt_take(test, qt);
+}
+
 static void msgq_peers_test(struct kunit *test)
 {
 	struct netlink_ext_ack extack = {};
@@ -315,6 +343,7 @@ static struct kunit_case msgq_cases[] = {
 	KUNIT_CASE(msgq_held_test),
 	KUNIT_CASE(msgq_amounts_test),
 	KUNIT_CASE(msgq_stalls_again_test),
+	KUNIT_CASE(msgq_late_timer_test),
 	KUNIT_CASE(msgq_peers_test),
 	{}
 };
