@@ -318,6 +318,25 @@ static void msgq_late_timer_test(struct kunit *test)
 	qt_take(test, qt);
 }
 
+/* A receiver's region that goes while something is brought there. */
+static void msgq_gone_test(struct kunit *test)
+{
+	struct qt *qt = test->priv;
+	struct page *page;
+	u32 how;
+
+	KUNIT_ASSERT_EQ(test, qt_post(qt, 0, PAGE_SIZE), 0);
+	page = qt->b->slot[0];
+	WRITE_ONCE(qt->b->slot[0], NULL);
+	for (how = IVSHM_MSGQ_AUTO; how <= IVSHM_MSGQ_SHARE; how++)
+		KUNIT_EXPECT_EQ(test, qt_send(qt, 0, PAGE_SIZE, how), -ENXIO);
+	WRITE_ONCE(qt->b->slot[0], page);
+	qt_expect_whole(test, qt->a);
+	qt_expect_whole(test, qt->b);
+	KUNIT_EXPECT_EQ(test, qt->to->nr_msgs, 0);
+	KUNIT_EXPECT_EQ(test, qt->to->nr_slots, 1);
+}
+
 static void msgq_peers_test(struct kunit *test)
 {
 	struct netlink_ext_ack extack = {};
@@ -344,6 +363,7 @@ static struct kunit_case msgq_cases[] = {
 	KUNIT_CASE(msgq_amounts_test),
 	KUNIT_CASE(msgq_stalls_again_test),
 	KUNIT_CASE(msgq_late_timer_test),
+	KUNIT_CASE(msgq_gone_test),
 	KUNIT_CASE(msgq_peers_test),
 	{}
 };
