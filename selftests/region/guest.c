@@ -149,6 +149,15 @@ int guest_irqfd(struct guest *g, int event, uint32_t line)
 	return ioctl(g->vm, KVM_IRQFD, &irqfd) ? -errno : 0;
 }
 
+int guest_ioeventfd(struct guest *g, int event, uint16_t port)
+{
+	struct kvm_ioeventfd io = {
+		.addr = port, .len = 1, .fd = event, .flags = KVM_IOEVENTFD_FLAG_PIO,
+	};
+
+	return ioctl(g->vm, KVM_IOEVENTFD, &io) ? -errno : 0;
+}
+
 static int64_t stat_value(int fd, const struct kvm_stats_header *header, uint32_t offset)
 {
 	uint64_t value;

@@ -37,6 +37,8 @@ void guest_free(struct guest *g);
 struct kvm_regs guest_regs(struct guest *g);
 /* What an eventfd signals becomes that interrupt of the guest. 0 or an error. */
 int guest_irqfd(struct guest *g, int event, uint32_t line);
+/* A byte that it writes to that port signals an eventfd. The same. */
+int guest_ioeventfd(struct guest *g, int event, uint16_t port);
 /* How often its vCPU has left the guest, or -1. */
 int64_t guest_exits(struct guest *g);
 
