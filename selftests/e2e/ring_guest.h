@@ -21,7 +21,7 @@ extern struct ivshm_ring ring;
 extern char *window;
 
 /* Say why, and end. */
-void fail(const char *format, ...) __attribute__((noreturn, format(printf, 1, 2)));
+void fail(const char *format, ...);
 /* Of the device in that directory of sysfs, with @nr requests. The window's size. */
 size_t ring_guest_open(const char *device, uint32_t nr);
 void ring_doorbell(void);
