@@ -117,7 +117,7 @@ void ivshm_landing_free(struct ivshm_msgq *q, struct ivshm_landing *landing)
 static void msgq_finish(struct ivshm_msgq *q, struct ivshm_msg *msg,
 			enum ivshm_msgq_status status)
 {
-	if (msg->kept)
+	if (msg->loan)
 		ivshm_msgq_take_back(q, msg);
 	ivshm_landing_free(q, msg->landing);
 	msg->landing = NULL;

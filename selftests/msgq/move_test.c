@@ -309,6 +309,9 @@ TEST_F(move, shared)
 	EXPECT_EQ(-EBUSY, send_range(b, a, 4 * PAGE, PAGE, IVSHM_MSGQ_SHARE));
 	EXPECT_EQ(0, send_range(b, a, 4 * PAGE, PAGE, IVSHM_MSGQ_COPY));
 	EXPECT_EQ(-EBUSY, msgq_post(b->fd, 4 * PAGE, PAGE, 1));
+	/* Nor is what a third one sends seen by both. */
+	EXPECT_EQ(-EBUSY, msgq_post(a->fd, 2 * PAGE, PAGE, 1));
+	ASSERT_EQ(0, msgq_post(a->fd, 3 * PAGE, PAGE, 1));
 	ASSERT_EQ(0, peer_get(&self->c, "a", "b", &at));
 	EXPECT_EQ(1, at.now_messages);
 	EXPECT_EQ(3, at.now_pages);
@@ -319,6 +322,7 @@ TEST_F(move, shared)
 	EXPECT_EQ(-ENOENT, msgq_release(b->fd, recv.id + (1ULL << 32)));
 	EXPECT_TRUE(all(b->at, 0x52, PAGES));
 	EXPECT_EQ(1, a->at[PAGE]);
+	EXPECT_EQ(0, msgq_post(a->fd, 2 * PAGE, PAGE, 1));
 	memset(b->at, 0x53, SIZE);
 	EXPECT_TRUE(all(a->at, 0x51, 1));
 	ASSERT_EQ(0, peer_get(&self->c, "a", "b", &at));
