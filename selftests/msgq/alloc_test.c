@@ -3,7 +3,6 @@
  * Every allocation of every call fails once: an error, and all is as it was. As
  * root, with a kernel that has fault injection.
  */
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -21,7 +20,7 @@
 #define MOST	200
 
 /* Whose allocations fail: one's own, or those of a thread. */
-static char nth_path[300];
+static char nth_path[64];
 
 static void of_thread(const char *thread)
 {
@@ -213,31 +212,14 @@ TEST_F_TIMEOUT(alloc, calls, 120)
 	EXPECT_EQ(0, at.now_pages);
 }
 
-/* The thread of that name. Whether there is one. */
-static int of_thread_named(const char *name)
+/* Those of the thread that serves a window's rings. */
+static int of_thread_of(const struct side *s)
 {
-	DIR *proc = opendir("/proc");
-	struct dirent *entry;
-	int found = 0;
+	char text[16];
 
-	while (proc && !found && (entry = readdir(proc))) {
-		char path[300], comm[32] = "";
-		FILE *f;
-
-		snprintf(path, sizeof(path), "/proc/%s/comm", entry->d_name);
-		f = fopen(path, "r");
-		if (!f)
-			continue;
-		if (fgets(comm, sizeof(comm), f) && !strncmp(comm, name, strlen(name)) &&
-		    comm[strlen(name)] == '\n') {
-			of_thread(entry->d_name);
-			found = 1;
-		}
-		fclose(f);
-	}
-	if (proc)
-		closedir(proc);
-	return found;
+	snprintf(text, sizeof(text), "%d", side_thread(s));
+	of_thread(text);
+	return side_thread(s) > 0;
 }
 
 /* What a guest asks for is done by a thread, which allocates for it. */
@@ -255,10 +237,10 @@ TEST_F_TIMEOUT(alloc, ring_requests, 120)
 	for (call.how = IVSHM_MSGQ_AUTO; call.how <= IVSHM_MSGQ_SHARE; call.how++) {
 		memset(self->a.at, 0x41, 4 * PAGE);
 		memset(self->b.at, 0, 4 * PAGE);
-		ASSERT_TRUE(of_thread_named("ivshm-b"));
+		ASSERT_TRUE(of_thread_of(&to));
 		EXPECT_LT(0, all_fail(do_ring_post, &call));
 		EXPECT_EQ(-EBUSY, do_ring_post(&call));
-		ASSERT_TRUE(of_thread_named("ivshm-a"));
+		ASSERT_TRUE(of_thread_of(&from));
 		EXPECT_LT(0, all_fail(do_ring_send, &call));
 		EXPECT_EQ(0x41, self->b.at[PAGE]);
 		ASSERT_EQ(0, msgq_recv(self->b.fd, &recv));

@@ -9,7 +9,6 @@
  * turns, in the same windows.
  */
 #include <errno.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -159,22 +158,12 @@ static void sizes(struct control *c, const char *with, size_t smallest, size_t p
 	}
 }
 
-/* Guests are on the others: see guest.h. */
-static void be_on_first_cpu(void)
-{
-	cpu_set_t set;
-
-	CPU_ZERO(&set);
-	CPU_SET(0, &set);
-	sched_setaffinity(0, sizeof(set), &set);
-}
-
 int main(void)
 {
 	int kvm = guest_kvm();
 	struct control c;
 
-	be_on_first_cpu();
+	guest_keep_away();
 	sizes(&c, "alone", 64, 0, -1);
 	sizes(&c, "large", LARGE_PAGE, LARGE_PAGE, -1);
 	if (kvm < 0) {

@@ -119,6 +119,7 @@ FIXTURE_SETUP(exits)
 	self->kvm = guest_kvm();
 	if (self->kvm < 0)
 		return;
+	guest_keep_away();
 	ASSERT_EQ(0, peer_limit(&self->c, "a", "b", 1000, ~0ULL, ~0ULL));
 	self->event = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	ASSERT_LE(0, self->event);
@@ -283,6 +284,7 @@ FIXTURE_SETUP(doorbell)
 	self->kvm = guest_kvm();
 	if (self->kvm < 0)
 		return;
+	guest_keep_away();
 	self->event = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	ASSERT_LE(0, self->event);
 	ASSERT_EQ(0, msgq_rings(self->b.fd, 0, 1, self->event, -1));

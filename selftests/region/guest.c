@@ -87,6 +87,15 @@ static void leave_first_cpu(void)
 		sched_setaffinity(0, sizeof(set), &set);
 }
 
+void guest_keep_away(void)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(0, &set);
+	sched_setaffinity(0, sizeof(set), &set);
+}
+
 static void *run_vcpu(void *arg)
 {
 	struct guest *g = arg;

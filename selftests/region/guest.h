@@ -23,6 +23,8 @@ struct guest {
 	atomic_int ended_by;	/* exit reason, or a negative error, 0 while it runs */
 };
 
+/* Be where guests are not, for them to run at the same time: on the first processor. */
+void guest_keep_away(void);
 /* /dev/kvm, or -1. */
 int guest_kvm(void);
 /*
