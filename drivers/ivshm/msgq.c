@@ -65,7 +65,8 @@ static enum hrtimer_restart msgq_timeout(struct hrtimer *timer)
 	struct ivshm_msgq *q = container_of(timer, struct ivshm_msgq, timer);
 
 	spin_lock(&q->lock);
-	if (!q->told && !list_empty(&q->queue))
+	/* While it waited for the lock all may have been taken, and others have come. */
+	if (!hrtimer_is_queued(timer) && !q->told && !list_empty(&q->queue))
 		msgq_announce(q, true);
 	spin_unlock(&q->lock);
 	return HRTIMER_NORESTART;
@@ -116,7 +117,7 @@ void ivshm_landing_free(struct ivshm_msgq *q, struct ivshm_landing *landing)
 static void msgq_finish(struct ivshm_msgq *q, struct ivshm_msg *msg,
 			enum ivshm_msgq_status status)
 {
-	if (msg->kept)
+	if (msg->loan)
 		ivshm_msgq_take_back(q, msg);
 	ivshm_landing_free(q, msg->landing);
 	msg->landing = NULL;
@@ -311,11 +312,19 @@ void ivshm_msgq_room(struct ivshm_msgq *q)
 {
 	struct ivshm_peer *peer;
 	struct ivshm_msgq *from;
+	LIST_HEAD(stalled);
 
+	/*
+	 * Only those that wait now: senders that stall again as fast as they are told
+	 * must not keep us here.
+	 */
+	spin_lock_bh(&q->lock);
+	list_splice_init(&q->stalled, &stalled);
+	spin_unlock_bh(&q->lock);
 	for (;;) {
 		from = NULL;
 		spin_lock_bh(&q->lock);
-		peer = list_first_entry_or_null(&q->stalled, struct ivshm_peer, stall);
+		peer = list_first_entry_or_null(&stalled, struct ivshm_peer, stall);
 		if (peer) {
 			list_del_init(&peer->stall);
 			from = peer->stalled;
@@ -333,6 +342,7 @@ void ivshm_msgq_room(struct ivshm_msgq *q)
 		spin_unlock_bh(&from->lock);
 		ivshm_msgq_put(from);
 		ivshm_peer_put(peer);
+		cond_resched();
 	}
 }
 

@@ -69,6 +69,20 @@ struct ivshm_landing {
 };
 
 /**
+ * struct ivshm_loan - pages that are shared
+ * @from:	region that lends them, with a reference
+ * @source:	claim of their range there, to the end of the loan
+ * @nr:		number of slots
+ * @kept:	pages that the landing slot had before
+ */
+struct ivshm_loan {
+	struct ivshm_region *from;
+	struct ivshm_claim source;
+	unsigned long nr;
+	struct page *kept[];
+};
+
+/**
  * struct ivshm_msg - a message
  * @list:	in ivshm_msgq.queue of the receiver, or in ivshm_msgq.done of @from
  * @peer:	what allowed it, with a reference
@@ -80,8 +94,7 @@ struct ivshm_landing {
  * @how:	what was done
  * @landing:	where its range is, NULL without one
  * @len:	of the range, bytes
- * @kept:	what the landing slot had before, while pages are shared
- * @nr_kept:	entries of @kept
+ * @loan:	while pages are shared, or NULL
  * @id:		in ivshm_msgq.held of the receiver, while pages are shared
  * @taken:	received, and the pages are still to be released; under the lock of
  *		ivshm_msgq.held
@@ -103,8 +116,7 @@ struct ivshm_msg {
 	u32 how;
 	struct ivshm_landing *landing;
 	u64 len;
-	struct page **kept;
-	unsigned long nr_kept;
+	struct ivshm_loan *loan;
 	u32 id;
 	bool taken;
 	struct ivshm_msgq *from;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Message queues: how a range comes to its landing slot. */
 #include <linux/mm.h>
+#include <linux/overflow.h>
 #include <linux/slab.h>
 
 #include "msgq.h"
@@ -51,20 +52,22 @@ unclaim:
 static int bring_share(struct ivshm_msgq *q, struct ivshm_msgq *to,
 		       struct ivshm_msg *msg, const struct ivshm_msgq_send *arg)
 {
-	struct ivshm_claim *landing = &msg->landing->claim, source;
+	struct ivshm_claim *landing = &msg->landing->claim;
 	struct ivshm_region *region = q->region;
+	struct ivshm_loan *loan;
 	int err;
 
-	msg->nr_kept = slot_of(region, arg->len);
-	msg->kept = kvmalloc_array(msg->nr_kept, sizeof(*msg->kept),
-				   GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
-	if (!msg->kept)
+	loan = kvmalloc(struct_size(loan, kept, slot_of(region, arg->len)),
+			GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
+	if (!loan)
 		return -ENOMEM;
+	loan->from = region;
+	loan->nr = slot_of(region, arg->len);
 	err = xa_alloc_cyclic(&to->held, &msg->id, msg, xa_limit_31b, &to->next_id,
 			      GFP_KERNEL_ACCOUNT);
 	if (err < 0)
 		goto free;
-	err = ivshm_region_claim(region, &source, IVSHM_CLAIM_LENDING,
+	err = ivshm_region_claim(region, &loan->source, IVSHM_CLAIM_LENDING,
 				 arg->offset >> PAGE_SHIFT, arg->len >> PAGE_SHIFT);
 	if (err)
 		goto erase;
@@ -73,32 +76,36 @@ static int bring_share(struct ivshm_msgq *q, struct ivshm_msgq *to,
 		goto unclaim;
 	err = ivshm_region_lend(region, slot_of(region, arg->offset), to->region,
 				slot_of(to->region, msg->landing->offset),
-				msg->nr_kept, msg->kept);
+				loan->nr, loan->kept);
 	if (err)
 		goto reclaim;
-	ivshm_region_unclaim(region, &source);
+	get_device(&region->dev);
+	msg->loan = loan;
 	msg->how = IVSHM_MSGQ_SHARE;
 	return 0;
 
 reclaim:
 	WARN_ON_ONCE(ivshm_region_reclaim(to->region, landing, IVSHM_CLAIM_LANDING));
 unclaim:
-	ivshm_region_unclaim(region, &source);
+	ivshm_region_unclaim(region, &loan->source);
 erase:
 	xa_erase(&to->held, msg->id);
 	msg->id = 0;
 free:
-	kvfree(msg->kept);
-	msg->kept = NULL;
+	kvfree(loan);
 	return err;
 }
 
 void ivshm_msgq_take_back(struct ivshm_msgq *to, struct ivshm_msg *msg)
 {
+	struct ivshm_loan *loan = msg->loan;
+
 	ivshm_region_give_back(to->region, slot_of(to->region, msg->landing->offset),
-			       msg->nr_kept, msg->kept);
-	kvfree(msg->kept);
-	msg->kept = NULL;
+			       loan->nr, loan->kept);
+	ivshm_region_unclaim(loan->from, &loan->source);
+	put_device(&loan->from->dev);
+	kvfree(loan);
+	msg->loan = NULL;
 }
 
 /* Whether pages can move where any way will do, and whether that is worth it. */

@@ -62,7 +62,7 @@ struct ivshm_peer_config {
  * @most:	what may wait
  * @now:	what waits
  * @stat:	by enum ivshm_attr_peer_stat
- * @stall:	in the receiver's ivshm_msgq.stalled, under its lock
+ * @stall:	in the receiver's ivshm_msgq.stalled, or about to be told, under its lock
  * @stalled:	who is to be told when there is room, with a reference; likewise
  */
 struct ivshm_peer {

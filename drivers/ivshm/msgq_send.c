@@ -233,6 +233,9 @@ int ivshm_msgq_send(struct ivshm_msgq *q, struct ivshm_msgq *to,
 		goto untrack;
 	if (arg->len)
 		err = ivshm_msgq_bring(q, to, msg, arg);
+	/* The receiver's region went meanwhile, as if it had gone before. */
+	if (err == -ENODEV && ivshm_region_alive(q->region))
+		err = -ENXIO;
 	if (err)
 		goto unreserve;
 	arg->how = msg->how;

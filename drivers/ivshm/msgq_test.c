@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /* KUnit tests of message queues: what waits, who may, and pages that move. */
 #include <kunit/test.h>
+#include <linux/bottom_half.h>
 #include <linux/cred.h>
+#include <linux/hrtimer.h>
 #include <linux/mm.h>
 #include <linux/netlink.h>
 #include <linux/pagemap.h>
 #include <linux/sched/signal.h>
+#include <linux/wait.h>
 
 #include "msgq.h"
 #include "msgq_test.h"
@@ -246,6 +249,94 @@ static void msgq_amounts_test(struct kunit *test)
 	ivshm_peer_put(peer);
 }
 
+/* A sender that stalls again as soon as it is told. */
+struct again {
+	wait_queue_entry_t wait;
+	struct qt *qt;
+	struct ivshm_peer *peer;
+	int told;
+};
+
+static int stall_again(wait_queue_entry_t *wait, unsigned int mode, int sync, void *key)
+{
+	struct again *again = container_of(wait, struct again, wait);
+	struct qt *qt = again->qt;
+
+	if (++again->told == 100)
+		return 0;
+	/* As send_stall() does it; nobody else is at these queues. */
+	kref_get(&qt->from->ref);
+	kref_get(&again->peer->ref);
+	list_add_tail(&again->peer->stall, &qt->to->stalled);
+	again->peer->stalled = qt->from;
+	return 0;
+}
+
+/* It does not keep the receiver: it is told the next time. */
+static void msgq_stalls_again_test(struct kunit *test)
+{
+	struct qt *qt = test->priv;
+	struct again again = { .qt = qt, .peer = ivshm_peer_get(QT_A, QT_B) };
+
+	KUNIT_ASSERT_NOT_NULL(test, again.peer);
+	KUNIT_EXPECT_EQ(test, qt_send(qt, 0, PAGE_SIZE, IVSHM_MSGQ_COPY), -EAGAIN);
+	init_waitqueue_func_entry(&again.wait, stall_again);
+	add_wait_queue(&qt->from->wait, &again.wait);
+	ivshm_msgq_room(qt->to);
+	KUNIT_EXPECT_EQ(test, again.told, 1);
+	ivshm_msgq_room(qt->to);
+	KUNIT_EXPECT_EQ(test, again.told, 2);
+	remove_wait_queue(&qt->from->wait, &again.wait);
+	ivshm_msgq_room(qt->to);
+	KUNIT_EXPECT_TRUE(test, list_empty(&qt->to->stalled));
+	ivshm_peer_put(again.peer);
+}
+
+/* As if the timer had waited for the lock while @q's messages were taken. */
+static void timer_is_late(struct ivshm_msgq *q)
+{
+	local_bh_disable();
+	q->timer.function(&q->timer);
+	local_bh_enable();
+}
+
+/* What came since then is told of in its own time. */
+static void msgq_late_timer_test(struct kunit *test)
+{
+	const struct ivshm_msgq_who who = { task_tgid(current), current_cred() };
+	struct qt *qt = test->priv;
+	struct ivshm_msgq_send send = {
+		.to = qt->b->number, .defer_us = IVSHM_MSGQ_DEFER_US_MAX,
+	};
+
+	KUNIT_ASSERT_EQ(test, ivshm_msgq_send(qt->from, qt->to, &who, &send), 0);
+	timer_is_late(qt->to);
+	KUNIT_EXPECT_FALSE(test, qt->to->told);
+	hrtimer_cancel(&qt->to->timer);
+	timer_is_late(qt->to);
+	KUNIT_EXPECT_TRUE(test, qt->to->told);
+	qt_take(test, qt);
+}
+
+/* A receiver's region that goes while something is brought there. */
+static void msgq_gone_test(struct kunit *test)
+{
+	struct qt *qt = test->priv;
+	struct page *page;
+	u32 how;
+
+	KUNIT_ASSERT_EQ(test, qt_post(qt, 0, PAGE_SIZE), 0);
+	page = qt->b->slot[0];
+	WRITE_ONCE(qt->b->slot[0], NULL);
+	for (how = IVSHM_MSGQ_AUTO; how <= IVSHM_MSGQ_SHARE; how++)
+		KUNIT_EXPECT_EQ(test, qt_send(qt, 0, PAGE_SIZE, how), -ENXIO);
+	WRITE_ONCE(qt->b->slot[0], page);
+	qt_expect_whole(test, qt->a);
+	qt_expect_whole(test, qt->b);
+	KUNIT_EXPECT_EQ(test, qt->to->nr_msgs, 0);
+	KUNIT_EXPECT_EQ(test, qt->to->nr_slots, 1);
+}
+
 static void msgq_peers_test(struct kunit *test)
 {
 	struct netlink_ext_ack extack = {};
@@ -270,6 +361,9 @@ static struct kunit_case msgq_cases[] = {
 	KUNIT_CASE(msgq_share_test),
 	KUNIT_CASE(msgq_held_test),
 	KUNIT_CASE(msgq_amounts_test),
+	KUNIT_CASE(msgq_stalls_again_test),
+	KUNIT_CASE(msgq_late_timer_test),
+	KUNIT_CASE(msgq_gone_test),
 	KUNIT_CASE(msgq_peers_test),
 	{}
 };

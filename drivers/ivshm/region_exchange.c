@@ -136,16 +136,23 @@ int ivshm_region_move(struct ivshm_region *from, unsigned long at,
 	err = slots_hold(from, at, nr, false);
 	if (err)
 		return err;
-	err = slots_hold(to, to_at, nr, false);
-	if (err)
-		goto unhold_from;
+	/*
+	 * Before the receiver's are held: a sender that does not let go of its pages
+	 * keeps itself waiting, and nobody else.
+	 */
 	end = jiffies + msecs_to_jiffies(patience) + 1;
 	err = slots_freeze(from, at, nr, end);
 	if (err)
-		goto unhold_to;
-	err = slots_freeze(to, to_at, nr, end);
+		goto unhold_from;
+	err = slots_hold(to, to_at, nr, false);
 	if (err)
 		goto unfreeze_from;
+	/* That may have taken the time that references have to go. */
+	if (time_before(end, jiffies + 1))
+		end = jiffies + 1;
+	err = slots_freeze(to, to_at, nr, end);
+	if (err)
+		goto unhold_to;
 
 	/* From here on nobody else has any of the pages, and nothing can fail. */
 	for (i = 0; i < nr; i++) {
@@ -160,10 +167,10 @@ int ivshm_region_move(struct ivshm_region *from, unsigned long at,
 	slots_unhold(from, at, nr);
 	return 0;
 
-unfreeze_from:
-	slots_unfreeze(from, at, nr);
 unhold_to:
 	slots_unhold(to, to_at, nr);
+unfreeze_from:
+	slots_unfreeze(from, at, nr);
 unhold_from:
 	slots_unhold(from, at, nr);
 	return err;

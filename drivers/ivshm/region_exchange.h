@@ -24,7 +24,7 @@ struct page;
 enum ivshm_claim_kind {
 	IVSHM_CLAIM_DMA,	/* under a program's private memory, or a dma-buf */
 	IVSHM_CLAIM_LANDING,	/* a slot for messages, posted or written to */
-	IVSHM_CLAIM_LENDING,	/* pages are being lent out */
+	IVSHM_CLAIM_LENDING,	/* pages are lent out */
 	IVSHM_CLAIM_BORROWED,	/* a slot for messages, with another's pages */
 	IVSHM_CLAIM_MOVING,	/* pages are changing their slots */
 	IVSHM_CLAIM_RINGS,	/* rings of a message queue */

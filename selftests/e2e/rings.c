@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * What a guest does with its message queue, by rings in the memory of an
- * ivshmem-doorbell device that "ivmctl region serve ... rings N" serves. No driver has
- * the device, and no descriptor of the region is here: there are memory and doorbell.
+ * ivshmem-doorbell device that "ivmctl region serve ... rings N" serves.
  *
  *   rings DEVICE N ask TO NAME ROUNDS   send messages, by copy and by move in turns, to
  *                                       /dev/ivshmTO, and check the answers, which are
@@ -14,77 +13,22 @@
  * from its place and the number of the round; the answer has the complement.
  */
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-#include "libivshm.h"
-#include "pci_bar.h"
+#include "ring_guest.h"
 
-#define PAGE		4096UL
 #define LEN		(4 * PAGE)
 /* Where messages come from, and where they land, behind the rings. */
 #define SOURCE		(512 * 1024UL)
 #define LANDING		(768 * 1024UL)
 #define SLOTS		4
-/* The kernel is peer 0, of one vector. */
-#define DOORBELL	0
-/* Seconds for whatever is to come. */
-#define PATIENCE	100
 
-static struct ivshm_ring ring;
-static char *window;
-static uint32_t *doorbell;
-
-static void fail(const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	vprintf(format, args);
-	va_end(args);
-	putchar('\n');
-	exit(1);
-}
-
-static void ring_doorbell(void)
-{
-	__atomic_store_n(doorbell, DOORBELL, __ATOMIC_RELEASE);
-}
-
-static void wait_a_little(void)
-{
-	const struct timespec ms = { .tv_nsec = 1000000 };
-
-	nanosleep(&ms, NULL);
-}
-
-/* What came of one request. */
 static struct ivshm_ring_result ask(struct ivshm_ring_request req)
 {
-	static uint64_t token;
-	struct ivshm_ring_result res;
-	time_t end = time(NULL) + PATIENCE;
-	int err;
-
-	req.token = ++token;
-	err = ivshm_ring_ask(&ring, &req);
-	if (err)
-		fail("request %u: %s", req.op, strerror(-err));
-	ring_doorbell();
-	while ((err = ivshm_ring_take(&ring, &res)) == -EAGAIN) {
-		if (time(NULL) > end)
-			fail("request %u: no answer", req.op);
-		wait_a_little();
-	}
-	if (err)
-		fail("answer to %u: %s", req.op, strerror(-err));
-	if (res.token != token || res.op != req.op)
-		fail("answer to %u: of %u, token %llu", req.op, res.op,
-		     (unsigned long long)res.token);
-	return res;
+	return ring_ask(req, wait_a_little);
 }
 
 /* Until it is not EAGAIN any more. */
@@ -265,23 +209,12 @@ static int spoil(void)
 int main(int argc, char **argv)
 {
 	uint32_t rounds, slot;
-	uint32_t *registers;
-	char path[256];
 	size_t size;
 
 	if (argc < 4)
 		return 2;
 	setlinebuf(stdout);
-	snprintf(path, sizeof(path), "%s/resource2", argv[1]);
-	window = pci_bar_map(path, &size);
-	if (!window)
-		fail("%s: %s", path, strerror(errno));
-	snprintf(path, sizeof(path), "%s/resource0", argv[1]);
-	registers = pci_bar_registers(path);
-	if (!registers)
-		fail("%s: %s", path, strerror(errno));
-	doorbell = registers + REG_DOORBELL / sizeof(*registers);
-	ivshm_ring_use(&ring, window, (uint32_t)strtoul(argv[2], NULL, 0));
+	size = ring_guest_open(argv[1], (uint32_t)strtoul(argv[2], NULL, 0));
 	if (ivshm_rings_size(ring.nr) > SOURCE || size < LANDING + SLOTS * LEN)
 		fail("the window is of %zu bytes", size);
 	if (!strcmp(argv[3], "spoil"))

@@ -64,6 +64,28 @@ installs()
 	LIST
 }
 
+# The examples of the library, by what is installed and nothing else.
+library_is_found()
+{
+	local dest=$work/dest example flags said
+
+	wants pkg-config pkg-config || return "$KSFT_SKIP"
+	flags=$(PKG_CONFIG_PATH=$dest/usr/lib/pkgconfig PKG_CONFIG_SYSROOT_DIR=$dest \
+		pkg-config --cflags --libs libivshm) || return 1
+	echo "$flags"
+	for example in reply bulk; do
+		cp "$IVSHM_TOP/tools/libivshm/examples/$example.c" "$work/" || return 1
+		# shellcheck disable=SC2086 # several options
+		(cd "$work" && cc -Wall -Werror -o "$example" "$example.c" $flags &&
+			cc -Wall -Werror -o "$example-static" "$example.c" -static $flags) || return 1
+	done
+	said=$(LD_LIBRARY_PATH=$dest/usr/lib "$work/reply" serve /nonexistent 2>&1)
+	echo "$said"
+	[ "$said" = '/nonexistent: No such file or directory' ] &&
+		readelf -d "$work/reply" | grep -q -F '[libivshm.so.0]' &&
+		"$work/bulk-static" 2>&1 | grep '^usage: '
+}
+
 uninstalls()
 {
 	cp -a "$work/dest" "$work/dest.kept" || return 1
@@ -221,8 +243,10 @@ misplaced()
 }
 
 kernel_dir=$("$IVSHM_TOP/selftests/vm/kernel" stock) || exit 1
-ktap_test "install: the files, with DESTDIR" installs &&
+if ktap_test "install: the files, with DESTDIR" installs; then
+	ktap_test "install: the library, by pkg-config" library_is_found
 	ktap_test "install: uninstall leaves nothing" uninstalls
+fi
 ktap_test "udev: the rule" udev_rule
 ktap_test "modules-load: the module's name" modules_load
 ktap_test "systemd: the service" service

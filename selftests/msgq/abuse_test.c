@@ -315,6 +315,100 @@ TEST_F(abuse, never_takes)
 	EXPECT_EQ(100, at.stat[STAT(LOST)]);
 }
 
+/* Sends whatever it may, in any way, on and on; who is told waits for it. */
+struct sender {
+	struct window *from, *to;
+	atomic_int *stop;
+	atomic_ulong sent, refused, denied;
+};
+
+static void *send_on(void *arg)
+{
+	struct sender *s = arg;
+	struct ivshm_msgq_done done;
+	unsigned int n;
+	int err;
+
+	for (n = 0; !atomic_load(s->stop); n++) {
+		struct ivshm_msgq_send send = {
+			.to = s->to->number, .flags = n % 3 ? 0 : IVSHM_MSGQ_TELL,
+			.offset = n % 8 * PAGE, .len = PAGE, .how = n % 4,
+			.defer_us = n % 5 ? 0 : 100,
+		};
+
+		err = msgq_send(s->from->fd, &send);
+		if (!err)
+			atomic_fetch_add(&s->sent, 1);
+		else if (err == -EACCES)
+			atomic_fetch_add(&s->denied, 1);
+		else
+			atomic_fetch_add(&s->refused, 1);
+		while (!msgq_done(s->from->fd, &done))
+			;
+	}
+	return NULL;
+}
+
+/* It may and it may not, in the middle of it: nothing is counted for ever. */
+TEST_F_TIMEOUT(abuse, denied, 120)
+{
+	double end = now() + (slow() ? 8 : 4);
+	struct window *a = &self->a, *b = &self->b;
+	unsigned long i, sent = 0, denied = 0, got = 0;
+	struct ivshm_msgq_recv recv;
+	struct sender s[3] = { 0 };
+	struct peer_attrs at;
+	pthread_t thread[3];
+	atomic_int stop = 0;
+
+	for (i = 0; i < 3; i++) {
+		s[i].from = a;
+		s[i].to = b;
+		s[i].stop = &stop;
+		ASSERT_EQ(0, pthread_create(&thread[i], NULL, send_on, &s[i]));
+	}
+	for (i = 0; now() < end; i++) {
+		if (i % 4 == 0) {
+			ASSERT_EQ(0, peer_limit(&self->c, "a", "b", 1 + i % 7, 1 + i % 3, 0));
+		} else if (i % 4 == 2) {
+			ASSERT_EQ(0, peer_deny(&self->c, "a", "b"));
+		}
+		msgq_post(b->fd, (16 + i % 8) * PAGE, PAGE, i);
+		while (!msgq_recv(b->fd, &recv)) {
+			got++;
+			if (recv.id) {
+				ASSERT_EQ(0, msgq_release(b->fd, recv.id));
+			}
+		}
+	}
+	atomic_store(&stop, 1);
+	for (i = 0; i < 3; i++) {
+		pthread_join(thread[i], NULL);
+		sent += atomic_load(&s[i].sent);
+		denied += atomic_load(&s[i].denied);
+	}
+	for (; !msgq_recv(b->fd, &recv); got++) {
+		if (recv.id) {
+			ASSERT_EQ(0, msgq_release(b->fd, recv.id));
+		}
+	}
+	EXPECT_EQ(sent, got);
+	EXPECT_LT(0, sent);
+	EXPECT_LT(0, denied);
+	TH_LOG("%lu sent, %lu not permitted", sent, denied);
+	ASSERT_EQ(0, peer_limit(&self->c, "a", "b", 1, 0, 0));
+	ASSERT_EQ(0, peer_get(&self->c, "a", "b", &at));
+	EXPECT_EQ(0, at.now_messages);
+	EXPECT_EQ(0, at.now_pages);
+	EXPECT_EQ(0, at.now_bytes);
+	/* No page is left behind with anybody. */
+	window_close(b);
+	ASSERT_EQ(0, window_join(&self->c, b, "b"));
+	ASSERT_EQ(0, msgq_attach(b->fd, 0, 0));
+	ASSERT_EQ(0, msgq_post(b->fd, 0, SIZE, 0));
+	EXPECT_EQ(0, send_range(a, b, 0, SIZE, IVSHM_MSGQ_MOVE));
+}
+
 /* Senders and receivers that are killed in the middle of something long. */
 TEST_F_TIMEOUT(abuse, killed, 120)
 {

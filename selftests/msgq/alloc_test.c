@@ -19,6 +19,14 @@
 /* More than any call allocates. */
 #define MOST	200
 
+/* Whose allocations fail: one's own, or those of a thread. */
+static char nth_path[64];
+
+static void of_thread(const char *thread)
+{
+	snprintf(nth_path, sizeof(nth_path), "/proc/%s/fail-nth", thread);
+}
+
 FIXTURE(alloc)
 {
 	struct control c;
@@ -51,6 +59,7 @@ FIXTURE_SETUP(alloc)
 {
 	ASSERT_EQ(0, windows_open(&self->c, &self->a, &self->b, SIZE));
 	self->able = inject();
+	of_thread("thread-self");
 }
 
 FIXTURE_TEARDOWN(alloc)
@@ -64,7 +73,7 @@ FIXTURE_TEARDOWN(alloc)
  */
 static int failing(int nth, int (*call)(void *arg), void *arg, int *result)
 {
-	int fd = open("/proc/thread-self/fail-nth", O_RDWR | O_CLOEXEC);
+	int fd = open(nth_path, O_RDWR | O_CLOEXEC);
 	char text[16];
 	ssize_t len;
 
@@ -83,6 +92,7 @@ static int failing(int nth, int (*call)(void *arg), void *arg, int *result)
 
 struct call {
 	struct window *a, *b, *other;
+	struct side *from, *to;
 	struct control *c;
 	uint32_t how;
 	int kick;
@@ -114,6 +124,20 @@ static int do_rings(void *arg)
 	struct call *call = arg;
 
 	return msgq_rings(call->b->fd, 8 * PAGE, 4, call->kick, call->kick);
+}
+
+static int do_ring_post(void *arg)
+{
+	struct call *call = arg;
+
+	return side_do(call->to, ask_post(0, 4 * PAGE, 1), NULL);
+}
+
+static int do_ring_send(void *arg)
+{
+	struct call *call = arg;
+
+	return side_do(call->from, ask_send(call->b, 0, 4 * PAGE, call->how), NULL);
 }
 
 static int do_allow(void *arg)
@@ -186,6 +210,54 @@ TEST_F_TIMEOUT(alloc, calls, 120)
 	EXPECT_EQ(5, at.stat[STAT(MESSAGES)]);
 	EXPECT_EQ(0, at.now_messages);
 	EXPECT_EQ(0, at.now_pages);
+}
+
+/* Those of the thread that serves a window's rings. */
+static int of_thread_of(const struct side *s)
+{
+	char text[16];
+
+	snprintf(text, sizeof(text), "%d", side_thread(s));
+	of_thread(text);
+	return side_thread(s) > 0;
+}
+
+/* What a guest asks for is done by a thread, which allocates for it. */
+TEST_F_TIMEOUT(alloc, ring_requests, 120)
+{
+	struct side from = { 0 }, to = { 0 };
+	struct call call = { .a = &self->a, .b = &self->b, .from = &from, .to = &to };
+	struct ivshm_msgq_recv recv;
+	struct peer_attrs at;
+
+	if (!self->able)
+		SKIP(return, "no fault injection");
+	ASSERT_EQ(0, side_open(&from, &self->a, 8 * PAGE, 4));
+	ASSERT_EQ(0, side_open(&to, &self->b, 8 * PAGE, 4));
+	for (call.how = IVSHM_MSGQ_AUTO; call.how <= IVSHM_MSGQ_SHARE; call.how++) {
+		memset(self->a.at, 0x41, 4 * PAGE);
+		memset(self->b.at, 0, 4 * PAGE);
+		ASSERT_TRUE(of_thread_of(&to));
+		EXPECT_LT(0, all_fail(do_ring_post, &call));
+		EXPECT_EQ(-EBUSY, do_ring_post(&call));
+		ASSERT_TRUE(of_thread_of(&from));
+		EXPECT_LT(0, all_fail(do_ring_send, &call));
+		EXPECT_EQ(0x41, self->b.at[PAGE]);
+		ASSERT_EQ(0, msgq_recv(self->b.fd, &recv));
+		if (recv.id) {
+			EXPECT_EQ(0, msgq_release(self->b.fd, recv.id));
+		}
+		EXPECT_EQ(-EAGAIN, msgq_recv(self->b.fd, &recv));
+	}
+	side_close(&from);
+	side_close(&to);
+	ASSERT_EQ(0, peer_get(&self->c, "a", "b", &at));
+	EXPECT_EQ(4, at.stat[STAT(MESSAGES)]);
+	EXPECT_EQ(0, at.now_messages);
+	EXPECT_EQ(0, at.now_pages);
+	/* No page is left with anybody. */
+	ASSERT_EQ(0, msgq_post(self->b.fd, 0, SIZE, 0));
+	EXPECT_EQ(0, send_range(&self->a, &self->b, 0, SIZE, IVSHM_MSGQ_MOVE));
 }
 
 TEST_F(alloc, allow)

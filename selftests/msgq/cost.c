@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What a message takes, by its size and by how it comes to the receiver: alone, and
- * while a virtual processor uses the first pages of the receiver's window.  For
- * "bench"; as root, with the module loaded.
+ * What a message takes, by its size and by how it comes to the receiver: alone, while a
+ * virtual processor uses the first pages of the receiver's window, and in windows of
+ * large pages.  For "bench"; as root, with the module loaded.
  *
  * A message is one that is made and used: the sender writes to each of its pages, the
- * receiver to each of those that it got, and what was shared goes back.
+ * receiver to each of those that it got, and what was shared goes back.  The ways take
+ * turns, in the same windows.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -16,9 +17,9 @@
 #include "guest.h"
 #include "msgq.h"
 
-#define SMALLEST	64UL
 #define LARGEST	(64UL << 20)
-#define ROUNDS		5
+#define LARGE_PAGE	(2UL << 20)
+#define ROUNDS		7
 /* Of each kind in a round. */
 #define BYTES		(16UL << 20)
 #define TIMES_MIN	2
@@ -112,7 +113,20 @@ static void measure(const struct window *a, const struct window *b, const char *
 	printf(", \"moved\": %.2f, \"drops\": {}}\n", (double)moved / n);
 }
 
-static void sizes(struct control *c, const char *with, int kvm)
+/* With pages of that size, 0 for small ones. */
+static int open_both(struct control *c, struct window *a, struct window *b, size_t page)
+{
+	int err = windows_open(c, a, b, LARGEST);
+
+	if (err || !page)
+		return err;
+	window_close(a);
+	window_close(b);
+	region_del_all(c);
+	return window_open(c, a, "a", LARGEST, page) ?: window_open(c, b, "b", LARGEST, page);
+}
+
+static void sizes(struct control *c, const char *with, size_t smallest, size_t page, int kvm)
 {
 	struct window a, b;
 	struct guest guest;
@@ -120,9 +134,9 @@ static void sizes(struct control *c, const char *with, int kvm)
 	size_t size;
 	int err;
 
-	for (size = SMALLEST; size <= LARGEST; size *= 4) {
+	for (size = smallest; size <= LARGEST; size *= 4) {
 		/* Anew, for there to be one slot only. */
-		err = windows_open(c, &a, &b, LARGEST);
+		err = open_both(c, &a, &b, page);
 		if (!err && kvm >= 0)
 			err = guest_make(&guest, kvm, 0, writer, sizeof(writer), b.at, LARGEST);
 		if (!err)
@@ -149,11 +163,13 @@ int main(void)
 	int kvm = guest_kvm();
 	struct control c;
 
-	sizes(&c, "alone", -1);
+	guest_keep_away();
+	sizes(&c, "alone", 64, 0, -1);
+	sizes(&c, "large", LARGE_PAGE, LARGE_PAGE, -1);
 	if (kvm < 0) {
 		fprintf(stderr, "cost: no KVM\n");
 		return 1;
 	}
-	sizes(&c, "busy", kvm);
+	sizes(&c, "busy", 64, 0, kvm);
 	return 0;
 }

@@ -2,6 +2,9 @@
 /* Pages that move and pages that are shared: who has what, and when. As root. */
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -156,6 +159,76 @@ TEST_F(move, pinned_landing)
 	with_pin(_metadata, &self->a, &self->b, &self->b, 2 * PAGE);
 }
 
+/* Writes to a page again and again. */
+struct toucher {
+	char *at;
+	atomic_int stop;
+	atomic_ulong times;
+	atomic_ulong longest;	/* between two writes, in microseconds */
+};
+
+static void *touch_on(void *arg)
+{
+	struct toucher *t = arg;
+	double last = now(), next;
+	unsigned long us;
+
+	while (!atomic_load(&t->stop)) {
+		__atomic_fetch_add(t->at, 1, __ATOMIC_RELAXED);
+		next = now();
+		us = (next - last) * 1e6;
+		if (us > atomic_load(&t->longest))
+			atomic_store(&t->longest, us);
+		last = next;
+		atomic_fetch_add(&t->times, 1);
+	}
+	return NULL;
+}
+
+/* Until it has come round: what it waited for is counted. */
+static void touched(struct toucher *t)
+{
+	unsigned long times = atomic_load(&t->times);
+
+	while (atomic_load(&t->times) - times < 2)
+		sched_yield();
+}
+
+/* A sender with pages that do not move keeps nobody from the slots it aims at. */
+TEST_F(move, pinned_source_keeps_nobody)
+{
+	struct window *a = &self->a, *b = &self->b;
+	struct iovec iov = { .iov_base = a->at, .iov_len = PAGE };
+	struct toucher t = { .at = b->at };
+	unsigned long best = ~0UL, longest;
+	double begin, took = 1;
+	pthread_t thread;
+	int pipes[2], i;
+
+	ASSERT_EQ(0, pipe(pipes));
+	ASSERT_EQ((ssize_t)PAGE, vmsplice(pipes[1], &iov, 1, 0));
+	ASSERT_EQ(0, msgq_post(b->fd, 0, PAGE, 1));
+	ASSERT_EQ(0, pthread_create(&thread, NULL, touch_on, &t));
+	for (i = 0; i < 20; i++) {
+		touched(&t);
+		atomic_store(&t.longest, 0);
+		begin = now();
+		EXPECT_EQ(-EBUSY, send_range(a, b, 0, PAGE, IVSHM_MSGQ_MOVE));
+		took = now() - begin < took ? now() - begin : took;
+		touched(&t);
+		longest = atomic_load(&t.longest);
+		best = longest < best ? longest : best;
+	}
+	atomic_store(&t.stop, 1);
+	pthread_join(thread, NULL);
+	close(pipes[0]);
+	close(pipes[1]);
+	/* It was waited for, and he went on, unless others had the processor each time. */
+	EXPECT_LT(0.015, took);
+	EXPECT_GT(took * 1e6 / 2, best);
+	TH_LOG("busy after %.1f ms, he was kept for %.3f ms", took * 1e3, best / 1e3);
+}
+
 TEST_F(move, any_way)
 {
 	struct window *a = &self->a, *b = &self->b;
@@ -236,6 +309,9 @@ TEST_F(move, shared)
 	EXPECT_EQ(-EBUSY, send_range(b, a, 4 * PAGE, PAGE, IVSHM_MSGQ_SHARE));
 	EXPECT_EQ(0, send_range(b, a, 4 * PAGE, PAGE, IVSHM_MSGQ_COPY));
 	EXPECT_EQ(-EBUSY, msgq_post(b->fd, 4 * PAGE, PAGE, 1));
+	/* Nor is what a third one sends seen by both. */
+	EXPECT_EQ(-EBUSY, msgq_post(a->fd, 2 * PAGE, PAGE, 1));
+	ASSERT_EQ(0, msgq_post(a->fd, 3 * PAGE, PAGE, 1));
 	ASSERT_EQ(0, peer_get(&self->c, "a", "b", &at));
 	EXPECT_EQ(1, at.now_messages);
 	EXPECT_EQ(3, at.now_pages);
@@ -246,6 +322,7 @@ TEST_F(move, shared)
 	EXPECT_EQ(-ENOENT, msgq_release(b->fd, recv.id + (1ULL << 32)));
 	EXPECT_TRUE(all(b->at, 0x52, PAGES));
 	EXPECT_EQ(1, a->at[PAGE]);
+	EXPECT_EQ(0, msgq_post(a->fd, 2 * PAGE, PAGE, 1));
 	memset(b->at, 0x53, SIZE);
 	EXPECT_TRUE(all(a->at, 0x51, 1));
 	ASSERT_EQ(0, peer_get(&self->c, "a", "b", &at));

@@ -187,6 +187,30 @@ TEST_F(rings, pages)
 	EXPECT_EQ(0, send_range(a, b, AT, PAGE, IVSHM_MSGQ_SHARE));
 }
 
+/* Another region that has a page of them could ask in the name of this one. */
+TEST_F(rings, shared_before)
+{
+	struct window *a = &self->a, *b = &self->b;
+	struct ivshm_msgq_recv recv;
+
+	ASSERT_EQ(0, msgq_rings_end(a->fd));
+	ASSERT_EQ(0, msgq_post(b->fd, 0, PAGE, 0));
+	ASSERT_EQ(0, send_range(a, b, AT + PAGE, PAGE, IVSHM_MSGQ_SHARE));
+	EXPECT_EQ(-EBUSY, side_again(&self->from));
+	ASSERT_EQ(0, msgq_recv(b->fd, &recv));
+	a->at[AT + PAGE] = 1;
+	EXPECT_EQ(1, b->at[0]);
+	EXPECT_EQ(-EBUSY, side_again(&self->from));
+	/* Whoever shared it may have gone. */
+	window_close(a);
+	ASSERT_EQ(0, window_join(&self->c, a, "a"));
+	ASSERT_EQ(0, msgq_attach(a->fd, 0, 0));
+	EXPECT_EQ(-EBUSY, side_again(&self->from));
+	EXPECT_EQ(0, msgq_release(b->fd, recv.id));
+	EXPECT_EQ(0, side_again(&self->from));
+	EXPECT_EQ(0, side_do(&self->from, ask_send(b, 0, 0, 0), NULL));
+}
+
 /* Rings may begin within a page of 2 MiB, all of which stays then. */
 TEST_F(rings, large_pages)
 {
@@ -391,6 +415,8 @@ TEST_F(rings, full)
 	struct ivshm_ring_result res;
 	uint32_t i;
 
+	/* It looks at rings that are new. */
+	ASSERT_TRUE(side_rests(from));
 	for (i = 0; i < NR; i++) {
 		ASSERT_EQ(0, side_ask(from, ask_op(IVSHM_RING_RECV)));
 	}

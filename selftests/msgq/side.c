@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /* A process that plays a guest with rings. */
+#include <ctype.h>
+#include <dirent.h>
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
@@ -113,6 +116,53 @@ int side_do(struct side *s, struct ivshm_ring_request req, struct ivshm_ring_res
 	if (err)
 		return err;
 	return res->token == s->token && res->op == req.op ? res->status : -EPROTO;
+}
+
+/* Name and state of a thread. 0 or a negative error. */
+static int read_thread(const char *pid, char *name, char *state)
+{
+	char path[300];
+	FILE *f;
+	int n;
+
+	snprintf(path, sizeof(path), "/proc/%s/stat", pid);
+	f = fopen(path, "r");
+	if (!f)
+		return -errno;
+	n = fscanf(f, "%*d (%31[^)]) %c", name, state);
+	fclose(f);
+	return n == 2 ? 0 : -EINVAL;
+}
+
+pid_t side_thread(const struct side *s)
+{
+	char is[32], name[80], state;
+	struct ivshm_region_info info = { .argsz = sizeof(info) };
+	DIR *proc = opendir("/proc");
+	struct dirent *entry;
+	pid_t pid = -1;
+
+	if (ioctl(s->w->fd, IVSHM_REGION_INFO, &info))
+		info.name[0] = '\0';
+	snprintf(name, sizeof(name), "ivshm-%.*s", (int)sizeof(info.name), (char *)info.name);
+	while (proc && pid < 0 && (entry = readdir(proc)))
+		if (isdigit(entry->d_name[0]) && !read_thread(entry->d_name, is, &state) &&
+		    !strcmp(is, name))
+			pid = atoi(entry->d_name);
+	if (proc)
+		closedir(proc);
+	return pid;
+}
+
+int side_rests(const struct side *s)
+{
+	char text[16], name[32], state = '?';
+	double end = now() + ANSWER / 1000;
+
+	snprintf(text, sizeof(text), "%d", side_thread(s));
+	while (!read_thread(text, name, &state) && state != 'S' && now() < end)
+		usleep(1000);
+	return state == 'S';
 }
 
 struct ivshm_ring_request ask_post(uint64_t offset, uint64_t len, uint64_t cookie)

@@ -34,6 +34,14 @@ int side_take(struct side *s, struct ivshm_ring_result *res);
 /* All of this with one request: its status, or what went wrong. */
 int side_do(struct side *s, struct ivshm_ring_request req, struct ivshm_ring_result *res);
 
+/* The thread that serves it, or -1. */
+pid_t side_thread(const struct side *s);
+/*
+ * Until it sleeps, which it does when it has done all that it was woken for.  Whether
+ * it does.
+ */
+int side_rests(const struct side *s);
+
 /* Requests. */
 struct ivshm_ring_request ask_post(uint64_t offset, uint64_t len, uint64_t cookie);
 struct ivshm_ring_request ask_send(const struct window *to, uint64_t offset, uint64_t len,

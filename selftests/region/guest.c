@@ -87,6 +87,15 @@ static void leave_first_cpu(void)
 		sched_setaffinity(0, sizeof(set), &set);
 }
 
+void guest_keep_away(void)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(0, &set);
+	sched_setaffinity(0, sizeof(set), &set);
+}
+
 static void *run_vcpu(void *arg)
 {
 	struct guest *g = arg;
@@ -147,6 +156,15 @@ int guest_irqfd(struct guest *g, int event, uint32_t line)
 	struct kvm_irqfd irqfd = { .fd = event, .gsi = line };
 
 	return ioctl(g->vm, KVM_IRQFD, &irqfd) ? -errno : 0;
+}
+
+int guest_ioeventfd(struct guest *g, int event, uint16_t port)
+{
+	struct kvm_ioeventfd io = {
+		.addr = port, .len = 1, .fd = event, .flags = KVM_IOEVENTFD_FLAG_PIO,
+	};
+
+	return ioctl(g->vm, KVM_IOEVENTFD, &io) ? -errno : 0;
 }
 
 static int64_t stat_value(int fd, const struct kvm_stats_header *header, uint32_t offset)

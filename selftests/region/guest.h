@@ -23,6 +23,8 @@ struct guest {
 	atomic_int ended_by;	/* exit reason, or a negative error, 0 while it runs */
 };
 
+/* Be where guests are not, for them to run at the same time: on the first processor. */
+void guest_keep_away(void);
 /* /dev/kvm, or -1. */
 int guest_kvm(void);
 /*
@@ -37,6 +39,8 @@ void guest_free(struct guest *g);
 struct kvm_regs guest_regs(struct guest *g);
 /* What an eventfd signals becomes that interrupt of the guest. 0 or an error. */
 int guest_irqfd(struct guest *g, int event, uint32_t line);
+/* A byte that it writes to that port signals an eventfd. The same. */
+int guest_ioeventfd(struct guest *g, int event, uint16_t port);
 /* How often its vCPU has left the guest, or -1. */
 int64_t guest_exits(struct guest *g);
 

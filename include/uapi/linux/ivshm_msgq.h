@@ -167,8 +167,8 @@ struct ivshm_msgq_slot {
  * first slot posted that is large enough, all of it.  Until the message was
  * received the range cannot be posted again, nor can pages of it move.
  *
- * Errors: EINVAL, E2BIG, EFAULT, ENOTCONN, EBUSY (a part of it is in use), EAGAIN
- * (as many slots wait as may), ENOMEM, ENODEV.
+ * Errors: EINVAL, E2BIG, EFAULT, ENOTCONN, EBUSY (a part of it is in use, or shared
+ * with others), EAGAIN (as many slots wait as may), ENOMEM, ENODEV.
  */
 #define IVSHM_MSGQ_POST		_IO(IVSHM_IOC_TYPE, 0x12)
 
@@ -404,8 +404,8 @@ struct ivshm_msgq_rings {
  * nothing is done any more; a request that was under way is done, or is EINTR.
  *
  * Errors: EINVAL (also: no eventfd), E2BIG, EFAULT, EBADF, ENOTCONN (the file has no
- * queue), EALREADY (it has rings), EBUSY (a part of the range is in use), EHWPOISON,
- * EINTR, ENOMEM, ENODEV (the region was deleted).
+ * queue), EALREADY (it has rings), EBUSY (a part of the range is in use, or shared with
+ * others), EHWPOISON, EINTR, ENOMEM, ENODEV (the region was deleted).
  */
 #define IVSHM_MSGQ_RINGS	_IO(IVSHM_IOC_TYPE, 0x17)
 
