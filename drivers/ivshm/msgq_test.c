@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* KUnit tests of message queues: what waits, who may, and pages that move. */
 #include <kunit/test.h>
+#include <linux/bits.h>
 #include <linux/bottom_half.h>
 #include <linux/cred.h>
 #include <linux/hrtimer.h>
@@ -65,6 +66,19 @@ static bool qt_is(const struct ivshm_region *region, unsigned long i, u8 value)
 	return !memchr_inv(page_address(region->slot[i]), value, PAGE_SIZE);
 }
 
+/* Each with what it goes together with. */
+static const unsigned long qt_goes[IVSHM_CLAIM_KINDS] = {
+	[IVSHM_CLAIM_DMA] = BIT(IVSHM_CLAIM_DMA) | BIT(IVSHM_CLAIM_LANDING) |
+			    BIT(IVSHM_CLAIM_LENDING) | BIT(IVSHM_CLAIM_RINGS) |
+			    BIT(IVSHM_CLAIM_POOL),
+	[IVSHM_CLAIM_LANDING] = BIT(IVSHM_CLAIM_DMA),
+	[IVSHM_CLAIM_LENDING] = BIT(IVSHM_CLAIM_DMA) | BIT(IVSHM_CLAIM_LENDING) |
+				BIT(IVSHM_CLAIM_POOL),
+	[IVSHM_CLAIM_RINGS] = BIT(IVSHM_CLAIM_DMA),
+	[IVSHM_CLAIM_POOL] = BIT(IVSHM_CLAIM_DMA) | BIT(IVSHM_CLAIM_LENDING) |
+			     BIT(IVSHM_CLAIM_POOL),
+};
+
 static void msgq_claims_test(struct kunit *test)
 {
 	struct ivshm_claim one, two;
@@ -74,14 +88,7 @@ static void msgq_claims_test(struct kunit *test)
 
 	for (k = 0; k < IVSHM_CLAIM_KINDS; k++) {
 		for (l = 0; l < IVSHM_CLAIM_KINDS; l++) {
-			goes = (k == IVSHM_CLAIM_DMA && l == IVSHM_CLAIM_DMA) ||
-			       (k == IVSHM_CLAIM_DMA && l == IVSHM_CLAIM_LANDING) ||
-			       (k == IVSHM_CLAIM_LANDING && l == IVSHM_CLAIM_DMA) ||
-			       (k == IVSHM_CLAIM_DMA && l == IVSHM_CLAIM_LENDING) ||
-			       (k == IVSHM_CLAIM_LENDING && l == IVSHM_CLAIM_DMA) ||
-			       (k == IVSHM_CLAIM_LENDING && l == IVSHM_CLAIM_LENDING) ||
-			       (k == IVSHM_CLAIM_DMA && l == IVSHM_CLAIM_RINGS) ||
-			       (k == IVSHM_CLAIM_RINGS && l == IVSHM_CLAIM_DMA);
+			goes = qt_goes[k] & BIT(l);
 			KUNIT_EXPECT_EQ(test, ivshm_region_claim(qt->a, &one, k, 2, 3), 0);
 			/* Side by side all go together. */
 			KUNIT_EXPECT_EQ(test, ivshm_region_claim(qt->a, &two, l, 5, 1), 0);

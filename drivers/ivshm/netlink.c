@@ -95,6 +95,22 @@ static const struct genl_ops nl_ops[] = {
 		.doit = ivshm_nl_region_get,
 		.dumpit = ivshm_nl_region_dump,
 	},
+	{
+		.cmd = IVSHM_CMD_SWAP_NEW,
+		.policy = ivshm_nl_swap_new_policy,
+		.maxattr = IVSHM_A_SWAP,
+		.doit = ivshm_nl_swap_new,
+	},
+	{
+		.cmd = IVSHM_CMD_SWAP_DEL,
+		.policy = ivshm_nl_swap_del_policy,
+		.maxattr = IVSHM_A_SWAP,
+		.doit = ivshm_nl_swap_del,
+	},
+	{
+		.cmd = IVSHM_CMD_SWAP_GET,
+		.dumpit = ivshm_nl_swap_dump,
+	},
 	/* And peers in nl_peer.c. */
 	{
 		.cmd = IVSHM_CMD_PEER_SET,

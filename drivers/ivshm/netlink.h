@@ -111,6 +111,8 @@ extern const struct nla_policy ivshm_nl_region_new_policy[];
 extern const struct nla_policy ivshm_nl_region_set_policy[];
 extern const struct nla_policy ivshm_nl_region_del_policy[];
 extern const struct nla_policy ivshm_nl_region_get_policy[];
+extern const struct nla_policy ivshm_nl_swap_new_policy[];
+extern const struct nla_policy ivshm_nl_swap_del_policy[];
 extern const struct nla_policy ivshm_nl_peer_set_policy[];
 extern const struct nla_policy ivshm_nl_peer_name_policy[];
 
@@ -131,6 +133,11 @@ int ivshm_nl_region_get(struct sk_buff *skb, struct genl_info *info);
 int ivshm_nl_region_dump(struct sk_buff *skb, struct netlink_callback *cb);
 /* Of what is the host's: whether the request is of its initial namespace. */
 int ivshm_nl_region_here(struct genl_info *info);
+/* Whether it is from one who may change regions, and there. */
+int ivshm_nl_region_permitted(struct sk_buff *skb, struct genl_info *info);
+int ivshm_nl_swap_new(struct sk_buff *skb, struct genl_info *info);
+int ivshm_nl_swap_del(struct sk_buff *skb, struct genl_info *info);
+int ivshm_nl_swap_dump(struct sk_buff *skb, struct netlink_callback *cb);
 int ivshm_nl_peer_set(struct sk_buff *skb, struct genl_info *info);
 int ivshm_nl_peer_del(struct sk_buff *skb, struct genl_info *info);
 int ivshm_nl_peer_get(struct sk_buff *skb, struct genl_info *info);

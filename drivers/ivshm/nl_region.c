@@ -82,7 +82,8 @@ static int region_fill(struct sk_buff *skb, const struct ivshm_region *region,
 	     nla_put_u32(skb, IVSHM_A_REGION_NODE, region->node)) ||
 	    nla_put_u32(skb, IVSHM_A_REGION_STATE, state) ||
 	    nla_put_u32(skb, IVSHM_A_REGION_NUMBER, region->number) ||
-	    nla_put_u32(skb, IVSHM_A_REGION_USERS, region->users)) {
+	    nla_put_u32(skb, IVSHM_A_REGION_USERS, region->users) ||
+	    nla_put_u32(skb, IVSHM_A_REGION_SWAPS, region->swaps)) {
 		nla_nest_cancel(skb, nest);
 		return -EMSGSIZE;
 	}
@@ -121,7 +122,7 @@ int ivshm_nl_region_here(struct genl_info *info)
 }
 
 /* Memory that no cgroup is charged for, and that outlives all processes. */
-static int region_permitted(struct sk_buff *skb, struct genl_info *info)
+int ivshm_nl_region_permitted(struct sk_buff *skb, struct genl_info *info)
 {
 	if (netlink_capable(skb, CAP_SYS_ADMIN))
 		return ivshm_nl_region_here(info);
@@ -178,7 +179,7 @@ int ivshm_nl_region_new(struct sk_buff *skb, struct genl_info *info)
 	};
 	int err;
 
-	err = region_permitted(skb, info) ?:
+	err = ivshm_nl_region_permitted(skb, info) ?:
 	      region_parse(info, tb, IVSHM_A_REGION_NODE, new_policy);
 	if (err)
 		return err;
@@ -205,7 +206,7 @@ int ivshm_nl_region_set(struct sk_buff *skb, struct genl_info *info)
 	struct ivshm_region *region;
 	int err;
 
-	err = region_permitted(skb, info) ?:
+	err = ivshm_nl_region_permitted(skb, info) ?:
 	      region_parse(info, tb, IVSHM_A_REGION_GID, set_policy);
 	if (err)
 		return err;
@@ -229,7 +230,7 @@ int ivshm_nl_region_del(struct sk_buff *skb, struct genl_info *info)
 	struct nlattr *tb[IVSHM_A_REGION_FORCE + 1];
 	int err;
 
-	err = region_permitted(skb, info) ?:
+	err = ivshm_nl_region_permitted(skb, info) ?:
 	      region_parse(info, tb, IVSHM_A_REGION_FORCE, del_policy);
 	if (err)
 		return err;
@@ -247,7 +248,7 @@ int ivshm_nl_region_del(struct sk_buff *skb, struct genl_info *info)
 static size_t region_msg_size(void)
 {
 	return nla_total_size(0) + nla_total_size(IVSHM_NAME_MAX) +
-	       nla_total_size_64bit(sizeof(u64)) + 8 * nla_total_size(sizeof(u32));
+	       nla_total_size_64bit(sizeof(u64)) + 9 * nla_total_size(sizeof(u32));
 }
 
 int ivshm_nl_region_get(struct sk_buff *skb, struct genl_info *info)

@@ -9,7 +9,6 @@
 #include <linux/module.h>
 #include <linux/mount.h>
 #include <linux/netlink.h>
-#include <linux/nospec.h>
 #include <linux/pagemap.h>
 #include <linux/pseudo_fs.h>
 #include <linux/sched/signal.h>
@@ -18,6 +17,7 @@
 #include "msgq.h"
 #include "netlink.h"
 #include "region.h"
+#include "region_swap.h"
 
 /* "ivsh" */
 #define REGION_FS_MAGIC	0x69767368
@@ -302,7 +302,7 @@ static void region_empty(struct ivshm_region *region)
 		return;
 	for (i = 0; i < region->nr; i++) {
 		while (IS_ERR(page = ivshm_region_lock_slot(region, i)))
-			wait_event(region->exchanged, !ivshm_region_slot_is_held(region, i));
+			ivshm_region_await(region, i);
 		if (!page)
 			continue;
 		/* A fault that found it has mapped it now that we have the lock. */
@@ -313,74 +313,6 @@ static void region_empty(struct ivshm_region *region)
 		put_page(page);
 		cond_resched();
 	}
-}
-
-/* The first page of a slot, with a reference, NULL or ERR_PTR(-EAGAIN). */
-static struct page *region_get_slot(const struct ivshm_region *region,
-				    unsigned long i)
-{
-	struct page *page;
-
-	if (i >= region->nr)
-		return NULL;
-	i = array_index_nospec(i, region->nr);
-	for (;;) {
-		/*
-		 * Once the slot is seen to have the page although we hold it, the
-		 * reference is to the slot's page and not to what became of it.
-		 */
-		page = READ_ONCE(region->slot[i]);
-		if (!page)
-			return NULL;
-		if (page != ivshm_slot_page(page))
-			return ERR_PTR(-EAGAIN);
-		if (!get_page_unless_zero(page)) {
-			cpu_relax();
-			continue;
-		}
-		if (likely(page == READ_ONCE(region->slot[i])))
-			return page;
-		put_page(page);
-	}
-}
-
-static struct page *region_nth_page(const struct ivshm_region *region,
-				    struct page *page, pgoff_t pgoff)
-{
-	if (IS_ERR_OR_NULL(page))
-		return page;
-	return nth_page(page, pgoff & ((1UL << region->order) - 1));
-}
-
-struct page *ivshm_region_lock_slot(const struct ivshm_region *region,
-				    unsigned long i)
-{
-	struct page *page;
-
-	for (;;) {
-		page = region_get_slot(region, i);
-		if (IS_ERR_OR_NULL(page))
-			return page;
-		lock_page(page);
-		if (likely(page == READ_ONCE(region->slot[i])))
-			return page;
-		unlock_page(page);
-		put_page(page);
-	}
-}
-
-struct page *ivshm_region_lock_page(const struct ivshm_region *region,
-				    pgoff_t pgoff)
-{
-	return region_nth_page(region, ivshm_region_lock_slot(region, pgoff >> region->order),
-			       pgoff);
-}
-
-struct page *ivshm_region_get_page(const struct ivshm_region *region,
-				   pgoff_t pgoff)
-{
-	return region_nth_page(region, region_get_slot(region, pgoff >> region->order),
-			       pgoff);
 }
 
 /*
@@ -554,33 +486,34 @@ static void region_unlink(struct ivshm_region *region)
 	ivshm_nl_region_event(region, IVSHM_REGION_READY, IVSHM_REGION_GONE);
 }
 
+/* The rest of a region that nobody finds any more. */
+static void region_end(struct ivshm_region *region)
+{
+	ivshm_swaps_end(region);
+	region_empty(region);
+	ivshm_region_unmap(region, 0, region->nr);
+	put_device(&region->dev);
+}
+
 int ivshm_region_del(const char *name, bool force)
 {
 	struct ivshm_region *region;
-	bool used;
+	int err = 0;
 
+	mutex_lock(&ivshm_swap_mutex);
 	mutex_lock(&ivshm_region_mutex);
 	region = ivshm_region_find(name);
-	if (!region || (region->users && !force)) {
-		mutex_unlock(&ivshm_region_mutex);
-		return region ? -EBUSY : -ENOENT;
-	}
-	used = region->users;
-	if (used) {
-		/* One user more, so that the address space stays. */
-		region->users++;
-		get_device(&region->dev);
-	}
-	region_unlink(region);
+	if (!region)
+		err = -ENOENT;
+	else if (!force && (region->users || ivshm_swap_is_pool(region)))
+		err = -EBUSY;
+	else
+		region_unlink(region);
 	mutex_unlock(&ivshm_region_mutex);
-
-	region_empty(region);
-	if (used) {
-		unmap_mapping_range(region->inode->i_mapping, 0, 0, 1);
-		ivshm_region_unuse(region);
-	}
-	put_device(&region->dev);
-	return 0;
+	if (!err)
+		region_end(region);
+	mutex_unlock(&ivshm_swap_mutex);
+	return err;
 }
 
 int ivshm_region_init(void)
@@ -591,15 +524,20 @@ int ivshm_region_init(void)
 /* Regions that are left have no users: they would hold the module. */
 void ivshm_region_exit(void)
 {
-	struct ivshm_region *region, *next;
+	struct ivshm_region *region;
 
-	mutex_lock(&ivshm_region_mutex);
-	list_for_each_entry_safe(region, next, &ivshm_regions, list) {
-		region_unlink(region);
-		region_empty(region);
-		put_device(&region->dev);
+	mutex_lock(&ivshm_swap_mutex);
+	for (;;) {
+		mutex_lock(&ivshm_region_mutex);
+		region = list_first_entry_or_null(&ivshm_regions, struct ivshm_region, list);
+		if (region)
+			region_unlink(region);
+		mutex_unlock(&ivshm_region_mutex);
+		if (!region)
+			break;
+		region_end(region);
 	}
-	mutex_unlock(&ivshm_region_mutex);
+	mutex_unlock(&ivshm_swap_mutex);
 	ivshm_region_chrdev_exit();
 	ida_destroy(&region_numbers);
 }

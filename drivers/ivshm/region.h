@@ -16,6 +16,7 @@
  *   changes only under the page's lock, and a fault keeps that lock until the
  *   page is mapped: whoever changes a slot and unmaps afterwards has them all.
  *   A slot that is held (region_exchange.c) is its holder's: a fault comes back.
+ *   Several regions may have a page in place: region_swap.h.
  * - Open files are peers (region_chrdev.c) that ring each other (region_ioctl.c).
  *   Pages go under a program's own memory by region_dma.c.  One of the files may
  *   have the region's message queue (msgq.h).
@@ -101,6 +102,7 @@ struct ivshm_region_file {
  * @gid:	likewise
  * @ready:	complete, may be found and opened; under ivshm_region_mutex
  * @users:	open files; under ivshm_region_mutex
+ * @swaps:	ranges that have pages of another region; under ivshm_region_mutex
  * @inode:	whose address space they use, NULL without users; under
  *		ivshm_region_mutex
  * @slot:	pages; one that is held, as ivshm_slot_held() makes it
@@ -125,6 +127,7 @@ struct ivshm_region {
 	kgid_t gid;
 	bool ready;
 	unsigned int users;
+	unsigned int swaps;
 	struct inode *inode;
 	struct page **slot;
 	wait_queue_head_t exchanged;
@@ -190,7 +193,8 @@ int ivshm_region_set(struct ivshm_region *region,
  * @name:	of the region
  * @force:	although it is in use
  *
- * When it returns no mapping has any of its pages.  Sleeps; takes
+ * When it returns no mapping has any of its pages; ranges of other regions in which
+ * they were in place have their own again.  Sleeps; takes ivshm_swap_mutex and
  * ivshm_region_mutex.
  *
  * Return: 0, -ENOENT, or -EBUSY if it is in use and @force is not set.
@@ -254,6 +258,17 @@ struct file *ivshm_region_file_export(struct ivshm_region *region, int mode);
 struct file *ivshm_region_getfile(struct inode *inode, u64 size, int flags,
 				  const struct file_operations *fops, void *data);
 
+/**
+ * ivshm_region_unmap() - take pages out of all mappings
+ * @region:	the region
+ * @at:		their first slot; they are empty or held
+ * @nr:		how many, 1 at least
+ *
+ * Sleeps; takes ivshm_region_mutex.
+ */
+void ivshm_region_unmap(struct ivshm_region *region, unsigned long at,
+			unsigned long nr);
+
 /* It was not deleted, or not before this was asked. */
 static inline bool ivshm_region_alive(const struct ivshm_region *region)
 {
@@ -281,6 +296,9 @@ struct page *ivshm_region_get_page(const struct ivshm_region *region,
 /* The first page of the slot @i, as ivshm_region_lock_page(). */
 struct page *ivshm_region_lock_slot(const struct ivshm_region *region,
 				    unsigned long i);
+
+/* Until nobody holds the slot @i, which takes a moment.  Sleeps. */
+void ivshm_region_await(struct ivshm_region *region, unsigned long i);
 
 /*
  * What a fault handler answers to whom ivshm_region_lock_page() of @region said

@@ -17,20 +17,28 @@ INTERVAL_TREE_DEFINE(struct ivshm_claim, rb, unsigned long, subtree_last,
 
 /*
  * What does not go together.  Messages may be copied into memory that is under a
- * program's own; its pages stay.  Pages can be lent to many.
+ * program's own; its pages stay.  Pages can be lent to many, and be in place in many
+ * regions, but then nobody writes over them for one of these.
  */
 static const unsigned long excludes[IVSHM_CLAIM_KINDS] = {
-	[IVSHM_CLAIM_DMA]	= BIT(IVSHM_CLAIM_BORROWED) | BIT(IVSHM_CLAIM_MOVING),
+	[IVSHM_CLAIM_DMA]	= BIT(IVSHM_CLAIM_BORROWED) | BIT(IVSHM_CLAIM_MOVING) |
+				  BIT(IVSHM_CLAIM_SWAPPED) | BIT(IVSHM_CLAIM_FILLING),
 	[IVSHM_CLAIM_LANDING]	= ALL & ~BIT(IVSHM_CLAIM_DMA),
-	[IVSHM_CLAIM_LENDING]	= ALL & ~BIT(IVSHM_CLAIM_DMA) & ~BIT(IVSHM_CLAIM_LENDING),
+	[IVSHM_CLAIM_LENDING]	= ALL & ~BIT(IVSHM_CLAIM_DMA) & ~BIT(IVSHM_CLAIM_LENDING) &
+				  ~BIT(IVSHM_CLAIM_POOL),
 	[IVSHM_CLAIM_BORROWED]	= ALL,
 	[IVSHM_CLAIM_MOVING]	= ALL,
 	[IVSHM_CLAIM_RINGS]	= ALL & ~BIT(IVSHM_CLAIM_DMA),
+	[IVSHM_CLAIM_SWAPPED]	= ALL,
+	[IVSHM_CLAIM_POOL]	= ALL & ~BIT(IVSHM_CLAIM_DMA) & ~BIT(IVSHM_CLAIM_LENDING) &
+				  ~BIT(IVSHM_CLAIM_POOL),
+	[IVSHM_CLAIM_FILLING]	= ALL,
 };
 
-/* Whether another claim of the range keeps @claim from being of that kind. */
-static bool claim_excluded(struct ivshm_region *region, struct ivshm_claim *claim,
-			   enum ivshm_claim_kind kind)
+/* Another claim of the range that keeps @claim from being of that kind, or NULL. */
+static const struct ivshm_claim *claim_excluded(struct ivshm_region *region,
+						const struct ivshm_claim *claim,
+						enum ivshm_claim_kind kind)
 {
 	struct ivshm_claim *other;
 
@@ -39,8 +47,8 @@ static bool claim_excluded(struct ivshm_region *region, struct ivshm_claim *clai
 	for (other = claims_iter_first(&region->claims, claim->first, claim->last);
 	     other; other = claims_iter_next(other, claim->first, claim->last))
 		if (other != claim && excludes[kind] & BIT(other->kind))
-			return true;
-	return false;
+			return other;
+	return NULL;
 }
 
 int ivshm_region_claim(struct ivshm_region *region, struct ivshm_claim *claim,
@@ -80,4 +88,20 @@ void ivshm_region_unclaim(struct ivshm_region *region, struct ivshm_claim *claim
 	spin_lock(&region->claims_lock);
 	claims_remove(claim, &region->claims);
 	spin_unlock(&region->claims_lock);
+}
+
+enum ivshm_claim_kind ivshm_region_claimed(struct ivshm_region *region,
+					   enum ivshm_claim_kind kind,
+					   unsigned long pgoff, unsigned long nr)
+{
+	const struct ivshm_claim claim = { .first = pgoff, .last = pgoff + nr - 1 };
+	enum ivshm_claim_kind found = IVSHM_CLAIM_KINDS;
+	const struct ivshm_claim *other;
+
+	spin_lock(&region->claims_lock);
+	other = claim_excluded(region, &claim, kind);
+	if (other)
+		found = other->kind;
+	spin_unlock(&region->claims_lock);
+	return found;
 }

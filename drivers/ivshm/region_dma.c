@@ -270,9 +270,11 @@ static void dma_sweep(struct region_dma *dma)
 	pgoff_t pgoff;
 
 	for (pgoff = dma->pgoff; pgoff < dma->pgoff + dma->nr; pgoff++) {
-		page = dma_lock_page(dma, pgoff);
-		/* The region was deleted. Nobody holds slots of a claimed range. */
-		if (IS_ERR_OR_NULL(page))
+		/* Where they are in place in a region, too, others may hold them. */
+		while (IS_ERR(page = dma_lock_page(dma, pgoff)))
+			ivshm_region_await(dma->region, pgoff >> dma->region->order);
+		/* The region was deleted. */
+		if (!page)
 			break;
 		dma_fetch(dma, page, pgoff);
 		unlock_page(page);

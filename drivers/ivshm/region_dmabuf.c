@@ -219,16 +219,18 @@ static const struct dma_buf_ops region_dmabuf_ops = {
 };
 
 /* References to all pages of the part. */
-static int region_dmabuf_fill(struct region_dmabuf *rd, const struct ivshm_region *region,
+static int region_dmabuf_fill(struct region_dmabuf *rd, struct ivshm_region *region,
 			      unsigned long nr)
 {
 	struct page *page;
 
 	while (rd->nr < nr) {
-		page = ivshm_region_lock_page(region, rd->pgoff + rd->nr);
-		/* It was deleted meanwhile. Nobody holds slots of a claimed range. */
-		if (IS_ERR_OR_NULL(page))
-			return page ? -EBUSY : -ENODEV;
+		/* Where they are in place in a region, too, others may hold them. */
+		while (IS_ERR(page = ivshm_region_lock_page(region, rd->pgoff + rd->nr)))
+			ivshm_region_await(region, (rd->pgoff + rd->nr) >> region->order);
+		/* It was deleted meanwhile. */
+		if (!page)
+			return -ENODEV;
 		unlock_page(page);
 		rd->page[rd->nr++] = page;
 		if (fatal_signal_pending(current))

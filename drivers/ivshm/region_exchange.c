@@ -32,13 +32,12 @@ static void slots_unhold(struct ivshm_region *region, unsigned long at,
 }
 
 /*
- * Hold slots and take their pages out of all mappings.  A slot may be empty if
- * @gone says so: its region was deleted.
+ * Hold slots; they are in mappings yet.  A slot may be empty if @gone says so: its
+ * region was deleted.
  */
-static int slots_hold(struct ivshm_region *region, unsigned long at,
+static int slots_mark(struct ivshm_region *region, unsigned long at,
 		      unsigned long nr, bool gone)
 {
-	unsigned int shift = PAGE_SHIFT + region->order;
 	struct page *page;
 	unsigned long i;
 	int err = 0;
@@ -68,7 +67,18 @@ static int slots_hold(struct ivshm_region *region, unsigned long at,
 	}
 	if (err)
 		slots_unhold(region, at, i - at);
-	else
+	return err;
+}
+
+/* Likewise, and take their pages out of all mappings of a region that has users. */
+static int slots_hold(struct ivshm_region *region, unsigned long at,
+		      unsigned long nr, bool gone)
+{
+	unsigned int shift = PAGE_SHIFT + region->order;
+	int err;
+
+	err = slots_mark(region, at, nr, gone);
+	if (!err)
 		/* Whoever found a page before has mapped it, or found it held. */
 		unmap_mapping_range(region->inode->i_mapping, (loff_t)at << shift,
 				    (loff_t)nr << shift, 0);
@@ -87,32 +97,45 @@ static void slots_unfreeze(struct ivshm_region *region, unsigned long at,
 }
 
 /*
- * Freeze the pages of slots that are held: nobody else has a reference.  There may
- * be some for a moment, of faults and look-ups that were under way, and of mappings
+ * Freeze a page of a slot that is held: nobody has references but @refs slots.  There
+ * may be some for a moment, of faults and look-ups that were under way, and of mappings
  * that others have just taken down; their threads may have to wait for a processor.
  */
+static int page_freeze(struct page *page, int refs, unsigned long end)
+{
+	unsigned long us = 10;
+
+	while (!page_ref_freeze(page, refs)) {
+		if (fatal_signal_pending(current))
+			return -EINTR;
+		if (time_after(jiffies, end))
+			return -EBUSY;
+		usleep_range(us, 2 * us);
+		us = min(2 * us, 1000UL);
+	}
+	return 0;
+}
+
 static int slots_freeze(struct ivshm_region *region, unsigned long at,
 			unsigned long nr, unsigned long end)
 {
-	unsigned long i, us = 10;
-	int err = 0;
+	unsigned long i;
+	int err;
 
-	for (i = at; i < at + nr && !err; i++) {
-		while (!page_ref_freeze(ivshm_slot_page(region->slot[i]), 1)) {
-			if (fatal_signal_pending(current))
-				err = -EINTR;
-			else if (time_after(jiffies, end))
-				err = -EBUSY;
-			if (err)
-				break;
-			usleep_range(us, 2 * us);
-			us = min(2 * us, 1000UL);
+	for (i = at; i < at + nr; i++) {
+		err = page_freeze(ivshm_slot_page(region->slot[i]), 1, end);
+		if (err) {
+			slots_unfreeze(region, at, i - at);
+			return err;
 		}
 		cond_resched();
 	}
-	if (err)
-		slots_unfreeze(region, at, i - 1 - at);
-	return err;
+	return 0;
+}
+
+static unsigned long freeze_end(unsigned int patience)
+{
+	return jiffies + msecs_to_jiffies(patience) + 1;
 }
 
 static void slot_clear(struct page *page, unsigned int order)
@@ -140,7 +163,7 @@ int ivshm_region_move(struct ivshm_region *from, unsigned long at,
 	 * Before the receiver's are held: a sender that does not let go of its pages
 	 * keeps itself waiting, and nobody else.
 	 */
-	end = jiffies + msecs_to_jiffies(patience) + 1;
+	end = freeze_end(patience);
 	err = slots_freeze(from, at, nr, end);
 	if (err)
 		goto unhold_from;
@@ -204,21 +227,21 @@ static void put_all(struct page **pages, unsigned long nr)
 	}
 }
 
-int ivshm_region_lend(struct ivshm_region *from, unsigned long at,
-		      struct ivshm_region *to, unsigned long to_at,
-		      unsigned long nr, struct page **kept)
+/* References to the pages of slots. */
+static int slots_get(const struct ivshm_region *region, unsigned long at,
+		     unsigned long nr, struct page **pages)
 {
 	struct page *page;
 	unsigned long i;
-	int err = 0;
+	int err;
 
 	for (i = 0; i < nr; i++) {
-		page = ivshm_region_get_page(from, (at + i) << from->order);
+		page = ivshm_region_get_page(region, (at + i) << region->order);
 		if (IS_ERR_OR_NULL(page)) {
 			err = page ? -EBUSY : -ENODEV;
 			goto put;
 		}
-		kept[i] = page;
+		pages[i] = page;
 		if (unlikely(PageHWPoison(page))) {
 			i++;
 			err = -EHWPOISON;
@@ -226,17 +249,31 @@ int ivshm_region_lend(struct ivshm_region *from, unsigned long at,
 		}
 		cond_resched();
 	}
-	err = slots_hold(to, to_at, nr, false);
+	return 0;
+
+put:
+	put_all(pages, i);
+	return err;
+}
+
+int ivshm_region_lend(struct ivshm_region *from, unsigned long at,
+		      struct ivshm_region *to, unsigned long to_at,
+		      unsigned long nr, struct page **kept)
+{
+	int err;
+
+	err = slots_get(from, at, nr, kept);
 	if (err)
-		goto put;
+		return err;
+	err = slots_hold(to, to_at, nr, false);
+	if (err) {
+		put_all(kept, nr);
+		return err;
+	}
 	/* Our references become those of the slots, and theirs ours. */
 	slots_swap(to, to_at, nr, kept);
 	slots_unhold(to, to_at, nr);
 	return 0;
-
-put:
-	put_all(kept, i);
-	return err;
 }
 
 void ivshm_region_give_back(struct ivshm_region *to, unsigned long to_at,
@@ -248,6 +285,149 @@ void ivshm_region_give_back(struct ivshm_region *to, unsigned long to_at,
 		slots_unhold(to, to_at, nr);
 	}
 	put_all(kept, nr);
+}
+
+static void slot_copy(struct page *to, struct page *from, unsigned int order)
+{
+	unsigned long i;
+
+	for (i = 0; i < 1UL << order; i++) {
+		copy_highpage(nth_page(to, i), nth_page(from, i));
+		cond_resched();
+	}
+}
+
+int ivshm_region_put_in(struct ivshm_region *from, unsigned long at,
+			struct ivshm_region *to, unsigned long to_at,
+			unsigned long nr, bool keep, struct page **own,
+			unsigned int patience)
+{
+	unsigned long i;
+	int err;
+
+	err = slots_get(from, at, nr, own);
+	if (err)
+		return err;
+	err = slots_mark(to, to_at, nr, false);
+	if (err)
+		goto put;
+	ivshm_region_unmap(to, to_at, nr);
+	err = slots_freeze(to, to_at, nr, freeze_end(patience));
+	if (err)
+		goto unhold;
+
+	/* Nobody has the pages of the range any more: all that was written is there. */
+	for (i = 0; i < nr && !keep; i++)
+		slot_copy(own[i], ivshm_slot_page(to->slot[to_at + i]), to->order);
+	slots_swap(to, to_at, nr, own);
+	for (i = 0; i < nr; i++)
+		page_ref_unfreeze(own[i], 1);
+	slots_unhold(to, to_at, nr);
+	return 0;
+
+unhold:
+	slots_unhold(to, to_at, nr);
+put:
+	put_all(own, nr);
+	return err;
+}
+
+/* In how many slots of @all a page is. */
+static int slots_refs(const struct ivshm_slots *all, unsigned int nr_all, unsigned long i)
+{
+	unsigned int k;
+	int refs = 0;
+
+	for (k = 0; k < nr_all; k++)
+		refs += i - all[k].skip < all[k].nr;
+	return refs;
+}
+
+/* Hold all of them, with their pages in no mapping. */
+static int slots_hold_all(const struct ivshm_slots *all, unsigned int nr_all)
+{
+	unsigned int k;
+	int err;
+
+	for (k = 0; k < nr_all; k++) {
+		err = slots_mark(all[k].region, all[k].at, all[k].nr, false);
+		if (err)
+			goto unhold;
+	}
+	for (k = 0; k < nr_all; k++)
+		ivshm_region_unmap(all[k].region, all[k].at, all[k].nr);
+	return 0;
+
+unhold:
+	while (k--)
+		slots_unhold(all[k].region, all[k].at, all[k].nr);
+	return err;
+}
+
+int ivshm_region_take_out(struct ivshm_region *to, unsigned long at, unsigned long nr,
+			  struct page **own, const struct ivshm_slots *all,
+			  unsigned int nr_all, unsigned int patience)
+{
+	unsigned long end, i;
+	unsigned int k;
+	int err;
+
+	err = slots_hold_all(all, nr_all);
+	if (err)
+		return err;
+	end = freeze_end(patience);
+	for (i = 0; i < nr; i++) {
+		err = page_freeze(ivshm_slot_page(to->slot[at + i]),
+				  slots_refs(all, nr_all, i), end);
+		if (err)
+			goto unfreeze;
+		cond_resched();
+	}
+
+	/* Nobody has the pages, wherever they are in place. */
+	for (i = 0; i < nr; i++)
+		slot_copy(own[i], ivshm_slot_page(to->slot[at + i]), to->order);
+	slots_swap(to, at, nr, own);
+	for (i = 0; i < nr; i++) {
+		/* All have theirs again, but for @to. */
+		page_ref_unfreeze(own[i], slots_refs(all, nr_all, i) - 1);
+		own[i] = NULL;
+	}
+	goto unhold;
+
+unfreeze:
+	while (i--)
+		page_ref_unfreeze(ivshm_slot_page(to->slot[at + i]),
+				  slots_refs(all, nr_all, i));
+unhold:
+	for (k = 0; k < nr_all; k++)
+		slots_unhold(all[k].region, all[k].at, all[k].nr);
+	return err;
+}
+
+void ivshm_region_take_out_anyway(struct ivshm_region *to, unsigned long at,
+				  unsigned long nr, struct page **own)
+{
+	struct page *page;
+	unsigned long i;
+
+	/* The range is claimed for us: nobody else holds its slots. */
+	if (WARN_ON_ONCE(slots_mark(to, at, nr, true)))
+		return;
+	ivshm_region_unmap(to, at, nr);
+	for (i = 0; i < nr; i++) {
+		page = ivshm_slot_page(to->slot[at + i]);
+		if (unlikely(PageHWPoison(page))) {
+			swap(page, own[i]);
+		} else {
+			slot_copy(own[i], page, to->order);
+			WRITE_ONCE(to->slot[at + i], ivshm_slot_held(own[i]));
+		}
+		put_page(page);
+		own[i] = NULL;
+		cond_resched();
+	}
+	slots_unhold(to, at, nr);
 }
 
 int ivshm_region_copy(const struct ivshm_region *from, u64 offset,

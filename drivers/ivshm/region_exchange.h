@@ -28,6 +28,9 @@ enum ivshm_claim_kind {
 	IVSHM_CLAIM_BORROWED,	/* a slot for messages, with another's pages */
 	IVSHM_CLAIM_MOVING,	/* pages are changing their slots */
 	IVSHM_CLAIM_RINGS,	/* rings of a message queue */
+	IVSHM_CLAIM_SWAPPED,	/* another region's pages are in place */
+	IVSHM_CLAIM_POOL,	/* pages are in place in other regions, too */
+	IVSHM_CLAIM_FILLING,	/* likewise, and are being written to for that */
 
 	IVSHM_CLAIM_KINDS,
 };
@@ -67,6 +70,13 @@ int ivshm_region_claim(struct ivshm_region *region, struct ivshm_claim *claim,
 int ivshm_region_reclaim(struct ivshm_region *region, struct ivshm_claim *claim,
 			 enum ivshm_claim_kind kind);
 void ivshm_region_unclaim(struct ivshm_region *region, struct ivshm_claim *claim);
+/*
+ * What a range is claimed for that keeps it from being claimed for @kind, or
+ * IVSHM_CLAIM_KINDS.  Does not sleep.
+ */
+enum ivshm_claim_kind ivshm_region_claimed(struct ivshm_region *region,
+					   enum ivshm_claim_kind kind,
+					   unsigned long pgoff, unsigned long nr);
 
 /**
  * ivshm_region_move() - hand pages over
@@ -105,6 +115,69 @@ int ivshm_region_lend(struct ivshm_region *from, unsigned long at,
 /* Put back what ivshm_region_lend() took. @kept is empty then. Sleeps. */
 void ivshm_region_give_back(struct ivshm_region *to, unsigned long to_at,
 			    unsigned long nr, struct page **kept);
+
+/**
+ * ivshm_region_put_in() - pages of another region in place of a range's own
+ * @from:	region that has them
+ * @at:		slot of the first
+ * @to:		region that gets them, too
+ * @to_at:	slot of the first there
+ * @nr:		number of slots
+ * @keep:	what is in them stays; otherwise they get what is in the range
+ * @own:	@nr entries: gets the pages of @to, which are the caller's to keep
+ * @patience:	milliseconds to wait for references that are about to go
+ *
+ * Who has mapped the range loses no write.  Both ranges are claimed for this; neither
+ * region needs to have users.  If it fails the slots are as they were.  Sleeps; a
+ * fault into @to waits meanwhile.
+ *
+ * Return: 0, -EBUSY (someone has a reference to a page of @to), -EHWPOISON, -ENODEV (a
+ * region was deleted), or -EINTR (the caller is to die).
+ */
+int ivshm_region_put_in(struct ivshm_region *from, unsigned long at,
+			struct ivshm_region *to, unsigned long to_at,
+			unsigned long nr, bool keep, struct page **own,
+			unsigned int patience);
+
+/**
+ * struct ivshm_slots - slots of a region
+ * @region:	the region
+ * @at:		the first slot
+ * @nr:		how many
+ * @skip:	which of the pages in question is in the first of them
+ */
+struct ivshm_slots {
+	struct ivshm_region *region;
+	unsigned long at;
+	unsigned long nr;
+	unsigned long skip;
+};
+
+/**
+ * ivshm_region_take_out() - put back what ivshm_region_put_in() took
+ * @to:		region that gets its own pages again
+ * @at:		slot of the first
+ * @nr:		number of slots
+ * @own:	its own pages, which get what is in those in place; empty then
+ * @all:	slots that have the pages in place: those of @to, of the region that
+ *		they are from, and of others where they are in place
+ * @nr_all:	number of entries of @all
+ * @patience:	as for ivshm_region_put_in()
+ *
+ * Nobody who has mapped the pages anywhere loses a write, and what @to gets is what was
+ * there at one moment.  Sleeps; faults into all of these slots wait meanwhile.
+ *
+ * Return: as ivshm_region_put_in(); -EBUSY is for a page in place.
+ */
+int ivshm_region_take_out(struct ivshm_region *to, unsigned long at, unsigned long nr,
+			  struct page **own, const struct ivshm_slots *all,
+			  unsigned int nr_all, unsigned int patience);
+/*
+ * Likewise, whoever has references: what they write later, for I/O that was begun
+ * before, does not come to @to.  A page that is poisoned stays in place.
+ */
+void ivshm_region_take_out_anyway(struct ivshm_region *to, unsigned long at,
+				  unsigned long nr, struct page **own);
 
 /**
  * ivshm_region_copy() - copy bytes

@@ -54,7 +54,7 @@ ivshmem_files()
 {
 	rm -rf "$work/files"
 	mkdir -p "$work/files/ivshmem" "$work/files/bin" &&
-		cp "$ivshmem_programs/bar" "$work/files/bin/" &&
+		cp "$ivshmem_programs/bar" "$ivshmem_programs/relay" "$work/files/bin/" &&
 		modules_into "$work/files/ivshmem" "$IVSHM_VM_STOCK_DIR" \
 			vfio_iommu_type1 vfio-pci nfit nd_pmem ext4
 }
@@ -97,6 +97,47 @@ all_of()
 	"$ivshmem_programs/bar" "/dev/ivshm/$2" fill 6 && guest_run d "bar $1/resource2 check 6" &&
 		guest_run e "bar $1/resource2 check 6 && bar $1/resource2 fill 7" &&
 		guest_run d "bar $1/resource2 check 7"
+}
+
+# A guest shows frames, each a number again and again; who watches has whole ones only.
+relay_frames()
+{
+	local bytes=100000 seen
+
+	# shellcheck disable=SC2016 # for the guest's shell
+	guest_bg d show 'for i in $(seq 200); do yes $i | head -c '$bytes'; sleep 0.05; done |
+		relay '"$ivshmem_plain/resource2 show $bytes" || return
+	guest_bg e watch "relay $ivshmem_plain/resource2 watch 5 | wc -c" || return
+	seen=$("$ivshmem_programs/relay" /dev/ivshm/plain watch 10 | perl -e '
+		while (read(STDIN, my $frame, '$bytes') == '$bytes') {
+			my @line = split(/\n/, $frame);
+			pop @line if length($frame) && substr($frame, -1) ne "\n";
+			die "torn\n" if grep { $_ != $line[0] } @line;
+			die "$line[0] after $last\n" if $line[0] <= $last;
+			$last = $line[0];
+			$n++;
+		}
+		print "$n frames\n"')
+	say "here: $seen"
+	[ "$seen" = '10 frames' ] && [ "$(guest_bg_wait e watch)" = $((5 * bytes)) ] &&
+		guest_bg_wait d show
+}
+
+# relay_sound FROM TO - one plays, the other one has all of it; "here" is this host
+relay_sound()
+{
+	local bytes=$((12 << 20)) sent got
+
+	guest_bg "$1" play "head -c $bytes /dev/urandom | tee /sound | relay $ivshmem_plain/resource2 play" ||
+		return
+	if [ "$2" = here ]; then
+		got=$("$ivshmem_programs/relay" /dev/ivshm/plain record $bytes | sha256sum)
+	else
+		got=$(guest_run "$2" "relay $ivshmem_plain/resource2 record $bytes | sha256sum")
+	fi
+	guest_bg_wait "$1" play && sent=$(guest_run "$1" "sha256sum </sound; rm /sound") || return
+	say "played: $sent" "recorded: $got"
+	[ -n "$sent" ] && [ "$got" = "$sent" ]
 }
 
 # No driver has the device.
@@ -262,6 +303,9 @@ test_ivshmem()
 		guest_log e
 		return
 	}
+	ktap_test "ivshmem-plain: frames of a guest" relay_frames
+	ktap_test "ivshmem-plain: sound of a guest, for this host" relay_sound d here
+	ktap_test "ivshmem-plain: sound of a guest, for another one" relay_sound e d
 	ktap_test "ivshmem-plain: all bytes, by guests and here" all_of "$ivshmem_plain" plain
 	ktap_test "ivshmem-doorbell: all bytes, by guests and here" all_of "$ivshmem_bell" bell
 	ktap_test "ivshmem-doorbell: guests ring a process" ivshmem_rings

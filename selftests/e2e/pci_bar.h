@@ -8,6 +8,8 @@
 
 /* Doorbell of ivshmem, in bytes; of the registers in resource0. */
 #define REG_DOORBELL	12
+/* What is written there. */
+#define BELL(peer, vector)	((uint32_t)(peer) << 16 | (vector))
 
 /* All of a file, for reading and writing. NULL with errno if that fails. */
 void *pci_bar_map(const char *path, size_t *size);

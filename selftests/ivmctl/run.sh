@@ -269,6 +269,27 @@ test_region()
 	unloaded region change r owner 1 group root
 	unloaded region del r s t force
 	unloaded region del force
+	refuse 'missing argument: NAME' region swap
+	refuse 'a name must not be empty' region swap "" at 0 back
+	refuse 'missing argument: at OFFSET' region swap r
+	refuse 'missing argument: at OFFSET' region swap r back
+	refuse 'missing argument: at OFFSET' region swap r pool p size 4K
+	refuse 'missing argument: pool POOL' region swap r at 4K
+	refuse 'missing argument: size BYTES' region swap r at 4K pool p
+	refuse 'missing argument: the value of at' region swap r at
+	refuse 'missing argument: the value of keep' region swap r at 4K pool p size 4K keep
+	refuse 'at: "x" is no size' region swap r at x back
+	refuse 'at is given twice' region swap r at 0 at 4K back
+	refuse 'unknown value of keep "all", expected one of: pool' region swap r at 4K pool p size 4K keep all
+	refuse 'unknown option "sizes", did you mean "size"?' region swap r at 4K sizes 4K
+	refuse 'back takes nothing but "at OFFSET" and "force"' region swap r at 4K size 4K back
+	refuse 'unexpected argument "now"' region swap r at 4K back now
+	refuse 'unexpected argument "now"' region swap r at 4K back force now
+	refuse 'POOL: a name must not be empty' region swap r at 4K pool "" size 4K
+	unloaded region swap r at 512K pool p size 2M
+	unloaded region swap r size 2M offset 4M keep pool pool back at 0
+	unloaded region swap back at 4K back force
+	unloaded r sw r a 4K back
 	refuse 'missing argument: NAME' region serve
 	refuse 'missing argument: SOCKET' region serve r
 	refuse 'SOCKET: a name must not be empty' region serve r ""
@@ -600,13 +621,22 @@ test_completion()
 	complete_to "port lladdr" address add 10.0.0.1 ""
 	complete_to "vnet0" address add 10.0.0.1 port vnet0
 	complete_to "all port coupling region peer help" monitor ""
-	complete_to "show add set del serve help" region ""
+	complete_to "show add set del swap serve help" region ""
 	complete_to "pool queue" region serve ""
 	complete_to "$TOOL/Makefile" region serve pool "$TOOL/Make"
 	complete_to "mode owner group vectors rings" region serve pool s ""
 	complete_to "vectors" region serve pool s mode 0600 v
 	complete_to "0660 0666" region serve pool s mode 066
 	complete_to "16 64 256" region serve pool s rings ""
+	complete_to "pool queue" region swap ""
+	complete_to "at" region swap pool ""
+	complete_to "" region swap pool at ""
+	complete_to "pool back" region swap pool at 4K ""
+	complete_to "force" region swap pool at 4K back ""
+	complete_to "queue" region swap pool at 4K pool q
+	complete_to "size offset keep" region swap pool at 4K pool queue ""
+	complete_to "pool" region swap pool at 4K pool queue keep ""
+	complete_to "size" region swap pool at 4K pool queue keep pool s
 	complete_to "pool queue" region show ""
 	complete_to "queue" region del pool q
 	complete_to "pool queue force" region del ""

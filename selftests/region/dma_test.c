@@ -3,9 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/userfaultfd.h>
-#include <pthread.h>
 #include <signal.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -15,6 +13,7 @@
 #include <unistd.h>
 
 #include "kselftest_harness.h"
+#include "hammer.h"
 #include "region.h"
 
 #define PAGES	16
@@ -156,82 +155,13 @@ TEST_F(dma, parts)
 	EXPECT_EQ(-EACCES, unmap_dma(self->fd, buf + 2 * PAGE, 2 * PAGE));
 }
 
-/*
- * Counters in the memory, as a guest's vCPU would have them: each thread adds to
- * its own in every page and knows what it must find there.
- */
-struct hammer {
-	pthread_t thread;
-	char *buf;
-	int nr;
-	uint64_t rounds;
-	uint64_t lost;
-};
-
-static atomic_int hammer_stop;
-
-static void *hammer(void *arg)
-{
-	struct hammer *h = arg;
-	uint64_t expected = 0;
-	int i;
-
-	while (!atomic_load(&hammer_stop)) {
-		for (i = 0; i < PAGES; i++) {
-			uint64_t *p = (uint64_t *)(h->buf + i * PAGE) + h->nr;
-
-			if (__atomic_load_n(p, __ATOMIC_RELAXED) != expected)
-				h->lost++;
-			__atomic_store_n(p, expected + 1, __ATOMIC_RELAXED);
-		}
-		expected++;
-	}
-	h->rounds = expected;
-	return NULL;
-}
-
-static int hammer_begin(struct hammer *h, int nr, char *buf)
-{
-	int i;
-
-	atomic_store(&hammer_stop, 0);
-	for (i = 0; i < nr; i++) {
-		h[i] = (struct hammer){ .buf = buf, .nr = i };
-		if (pthread_create(&h[i].thread, NULL, hammer, &h[i]))
-			return -1;
-	}
-	return 0;
-}
-
-static uint64_t hammer_end(struct hammer *h, int nr, uint64_t *rounds)
-{
-	uint64_t lost = 0;
-	int i;
-
-	atomic_store(&hammer_stop, 1);
-	*rounds = 0;
-	for (i = 0; i < nr; i++) {
-		pthread_join(h[i].thread, NULL);
-		lost += h[i].lost;
-		*rounds += h[i].rounds;
-	}
-	return lost;
-}
-
-/* The debug kernel is slow, and there for what only it can tell. */
-static int patient(int times)
-{
-	return slow() ? times / 5 : times;
-}
-
 static int hammered(int fd, char *buf, int times, uint64_t *rounds)
 {
 	struct hammer h[2];
 	int i, err = 0;
 
 	times = patient(times);
-
-	if (hammer_begin(h, 2, buf))
+	if (hammer_begin(h, 2, 0, buf, PAGES))
 		return -EAGAIN;
 	for (i = 0; i < times && !err; i++) {
 		err = map_dma(fd, buf, SIZE, 0, 0);
@@ -286,7 +216,7 @@ TEST_F_TIMEOUT(dma, no_write_is_lost_fork, 240)
 	int i, status;
 	pid_t pid;
 
-	ASSERT_EQ(0, hammer_begin(h, 2, self->buf));
+	ASSERT_EQ(0, hammer_begin(h, 2, 0, self->buf, PAGES));
 	for (i = 0; i < patient(40); i++) {
 		EXPECT_EQ(0, map_dma(self->fd, self->buf, SIZE, 0, 0));
 		pid = fork();
@@ -351,7 +281,7 @@ TEST_F_TIMEOUT(dma, shared_buffer, 240)
 		ASSERT_LE(0, fd[i]);
 	}
 	ASSERT_EQ(0, map_dma(fd[0], buf[0], SIZE, 0, 0));
-	ASSERT_EQ(0, hammer_begin(busy, 1, buf[0]));
+	ASSERT_EQ(0, hammer_begin(busy, 1, 0, buf[0], PAGES));
 	for (round = 0; round < patient(50); round++) {
 		at = 1 + round % 2;
 		ASSERT_EQ(0, map_dma(fd[at], buf[at], SIZE, 0, KEEP));

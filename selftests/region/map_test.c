@@ -2,13 +2,12 @@
 /* Mappings of regions do what mappings do. As root. */
 #include <errno.h>
 #include <fcntl.h>
-#include <setjmp.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
@@ -348,110 +347,49 @@ TEST_F(map, large_pages)
 	close(fd);
 }
 
-static sigjmp_buf no_ioctl32;
-
-static void on_segv(int signal)
+/* Faults that it takes to touch all pages of a new mapping, and how long, or -1. */
+static long touch_all(struct control *c, uint32_t page, size_t size, double *took)
 {
-	(void)signal;
-	siglongjmp(no_ioctl32, 1);
-}
-
-/*
- * The same call from a 32-bit program, which a 64-bit one can make as well.
- * 1 if the kernel knows no such programs.
- */
-static long ioctl32(int fd, unsigned int cmd, void *arg)
-{
-	struct sigaction action = { .sa_handler = on_segv }, old;
-	long got;
-
-	sigaction(SIGSEGV, &action, &old);
-	if (sigsetjmp(no_ioctl32, 1)) {
-		sigaction(SIGSEGV, &old, NULL);
-		return 1;
-	}
-	asm volatile("int $0x80"
-		     : "=a"(got)
-		     : "a"(54), "b"(fd), "c"(cmd), "d"(arg)
-		     : "memory", "r8", "r9", "r10", "r11");
-	sigaction(SIGSEGV, &old, NULL);
-	return got;
-}
-
-TEST_F(map, info)
-{
-	struct {
-		struct ivshm_region_info info;
-		char more[64];
-	} *a;
-	int fd = self->fd;
-	long ret;
+	struct rusage before, after;
+	double began;
+	size_t i;
 	char *p;
+	int fd;
 
-	/* Low memory, with nothing behind it. */
-	p = mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE,
-		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
-	ASSERT_NE(MAP_FAILED, p);
-	munmap(p + PAGE, PAGE);
-	a = (void *)p;
+	if (region_add(c, "touched", size, page))
+		return -1;
+	fd = region_open(c, "touched", O_RDWR);
+	p = region_map(fd, size);
+	if (p == MAP_FAILED)
+		return -1;
+	getrusage(RUSAGE_SELF, &before);
+	began = now();
+	for (i = 0; i < size; i += PAGE)
+		p[i] = 1;
+	*took = now() - began;
+	getrusage(RUSAGE_SELF, &after);
+	munmap(p, size);
+	close(fd);
+	return region_del(c, "touched") ? -1 : after.ru_minflt - before.ru_minflt;
+}
 
-	memset(a, 0, sizeof(*a));
-	a->info.argsz = sizeof(a->info);
-	ASSERT_EQ(0, ioctl(fd, IVSHM_REGION_INFO, a));
-	EXPECT_EQ(sizeof(a->info), a->info.argsz);
-	EXPECT_EQ(SIZE, a->info.size);
-	EXPECT_EQ(PAGE, a->info.page_size);
-	EXPECT_STREQ("x", (char *)a->info.name);
+/* What large pages are for. */
+TEST_F(map, large_pages_cost)
+{
+	size_t size = 64 * MIB;
+	double took[2];
+	long faults[2];
 
-	memset(a, 0, sizeof(*a));
-	a->info.argsz = sizeof(a->info);
-	ret = ioctl32(fd, IVSHM_REGION_INFO, a);
-	if (ret == 1) {
-		TH_LOG("this kernel runs no 32-bit programs");
-	} else {
-		EXPECT_EQ(0, ret);
-		EXPECT_EQ(SIZE, a->info.size);
-	}
-
-	/* An older caller gets what it knows. */
-	memset(a, 0xaa, sizeof(*a));
-	a->info.argsz = 16;
-	a->info.flags = 0;
-	EXPECT_EQ(0, ioctl(fd, IVSHM_REGION_INFO, a));
-	EXPECT_EQ(sizeof(a->info), a->info.argsz);
-	EXPECT_EQ(SIZE, a->info.size);
-	EXPECT_EQ(0xaaaaaaaa, a->info.page_size);
-	a->info.argsz = 15;
-	EXPECT_EQ(-1, ioctl(fd, IVSHM_REGION_INFO, a));
-	EXPECT_EQ(EINVAL, errno);
-
-	/* A newer one may not want what we do not know. */
-	memset(a, 0, sizeof(*a));
-	a->info.argsz = sizeof(*a);
-	EXPECT_EQ(0, ioctl(fd, IVSHM_REGION_INFO, a));
-	EXPECT_EQ(sizeof(a->info), a->info.argsz);
-	a->info.argsz = sizeof(*a);
-	a->more[63] = 1;
-	EXPECT_EQ(-1, ioctl(fd, IVSHM_REGION_INFO, a));
-	EXPECT_EQ(E2BIG, errno);
-	memset(a, 0, sizeof(*a));
-	a->info.argsz = ~0U;
-	EXPECT_EQ(-1, ioctl(fd, IVSHM_REGION_INFO, a));
-	EXPECT_EQ(EINVAL, errno);
-	a->info.argsz = sizeof(a->info);
-	a->info.flags = 1;
-	EXPECT_EQ(-1, ioctl(fd, IVSHM_REGION_INFO, a));
-	EXPECT_EQ(EINVAL, errno);
-
-	/* Memory that is not there, wholly and in part. */
-	EXPECT_EQ(-1, ioctl(fd, IVSHM_REGION_INFO, NULL));
-	EXPECT_EQ(EFAULT, errno);
-	*(uint32_t *)(p + PAGE - 16) = sizeof(a->info);
-	EXPECT_EQ(-1, ioctl(fd, IVSHM_REGION_INFO, p + PAGE - 16));
-	EXPECT_EQ(EFAULT, errno);
-	EXPECT_EQ(-1, ioctl(fd, _IO(IVSHM_IOC_TYPE, 0x7f), a));
-	EXPECT_EQ(ENOTTY, errno);
-	munmap(p, PAGE);
+	if (access("/sys/kernel/mm/transparent_hugepage", F_OK))
+		SKIP(return, "no huge mappings");
+	faults[0] = touch_all(&self->c, PAGE, size, &took[0]);
+	faults[1] = touch_all(&self->c, HUGE, size, &took[1]);
+	EXPECT_LE((long)(size / PAGE), faults[0]);
+	/* One a large page, and what else a program has. */
+	EXPECT_LE((long)(size / HUGE), faults[1]);
+	EXPECT_GT((long)(2 * size / HUGE), faults[1]);
+	TH_LOG("64 MiB touched: %ld faults, %.1f ms; in pages of 2 MiB %ld faults, %.1f ms",
+	       faults[0], took[0] * 1e3, faults[1], took[1] * 1e3);
 }
 
 TEST_HARNESS_MAIN

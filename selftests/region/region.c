@@ -80,6 +80,7 @@ int region_read_attrs(const struct nlmsghdr *nlh, const struct nlattr *attrs,
 	to->state = u32_of(nl_in(nest, R(STATE)));
 	to->number = u32_of(nl_in(nest, R(NUMBER)));
 	to->users = u32_of(nl_in(nest, R(USERS)));
+	to->swaps = u32_of(nl_in(nest, R(SWAPS)));
 	to->old_state = u32_of(nl_find(attrs, len, IVSHM_A_EVENT_OLD_STATE));
 	to->new_state = u32_of(nl_find(attrs, len, IVSHM_A_EVENT_NEW_STATE));
 	return 0;

@@ -25,6 +25,7 @@ struct region_attrs {
 	uint32_t state;
 	uint32_t number;
 	uint32_t users;
+	uint32_t swaps;
 	uint32_t old_state;
 	uint32_t new_state;
 };

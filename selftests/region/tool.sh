@@ -27,7 +27,7 @@ json()
 	"$ivmctl" -j region show other >"$out"
 	cat "$out"
 	diff - "$out" <<-END
-		[{"name":"other","number":1,"state":"ready","size":2097152,"page_size":2097152,"mode":"0600","uid":0,"gid":0,"users":0}]
+		[{"name":"other","number":1,"state":"ready","size":2097152,"page_size":2097152,"mode":"0600","uid":0,"gid":0,"users":0,"swaps":[]}]
 	END
 }
 
@@ -52,6 +52,38 @@ busy()
 		says 0 '"users":1' -j region show pool || return
 	exec 7<&-
 	says 0 '' region del pool
+}
+
+# What is swapped is in a table, and in JSON.
+swaps()
+{
+	local rc=0
+
+	says 0 '' region add vm size 1M && says 0 '' region add share size 64K || return
+	says 0 '' region swap vm at 512K pool share size 32K offset 16K &&
+		says 1 'offset 0: others have these pages: only what the pool has in them can stay' \
+			region swap vm at 0 pool share size 64K offset 0 || rc=1
+	"$ivmctl" region show vm >"$out"
+	cat "$out"
+	diff - "$out" <<-END || rc=1
+		REGION  DEVICE  SIZE  PAGE  NODE  MODE  OWNER      USERS
+		vm      ivshm2    1M    4K     -  0600  root:root      0
+
+		SWAPPED    AT  SIZE  POOL   OFFSET
+		vm       512K   32K  share     16K
+	END
+	says 0 '"swaps":[{"at":524288,"size":32768,"pool":"share","offset":16384}]' -j region show vm &&
+		says 1 'at 524288: the range has pages of another region in place already: Device or resource busy' \
+			region swap vm at 512K pool share size 4K || rc=1
+	says 1 'pool "other": both regions must be made of pages of the same size' \
+		region swap vm at 0 pool other size 4K &&
+		says 1 'at 0: no range that has pages of another region begins there' \
+			region swap vm at 0 back &&
+		says 1 'only by force can it be deleted' region del share &&
+		says 0 '' region swap vm at 512K back && says 0 '"swaps":[]' -j region show vm &&
+		says 0 '' region swap vm at 0 pool share size 4K &&
+		says 0 '' region swap vm at 0 back force && says 0 '' region del vm share || rc=1
+	return "$rc"
 }
 
 changes()
@@ -122,6 +154,7 @@ ends()
 ktap_test "add and show" shows
 ktap_test "JSON" json
 ktap_test "what is refused, and the words for it" refuses
+ktap_test "swapped ranges" swaps
 ktap_test "busy" busy
 ktap_test "monitor" watches
 ktap_test "udev: name, owner, permissions" udev

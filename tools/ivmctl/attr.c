@@ -305,9 +305,20 @@ static const struct attr region_attrs[] = {
 	ATTR(IVSHM_A_REGION_UID, AT_U32, "uid", "owner"),
 	ATTR(IVSHM_A_REGION_GID, AT_U32, "gid", "group"),
 	ATTR(IVSHM_A_REGION_USERS, AT_U32, "users", "users"),
+	ATTR(IVSHM_A_REGION_SWAPS, AT_U32, "swaps", "swaps"),
 };
 
 const struct attr_set attrs_region = ATTRS(region);
+
+static const struct attr swap_attrs[] = {
+	ATTR(IVSHM_A_SWAP_REGION, AT_STRING, "region", "name"),
+	ATTR(IVSHM_A_SWAP_OFFSET, AT_U64, "at", "at"),
+	ATTR(IVSHM_A_SWAP_SIZE, AT_U64, "size", "size"),
+	ATTR(IVSHM_A_SWAP_POOL, AT_STRING, "pool", "pool"),
+	ATTR(IVSHM_A_SWAP_POOL_OFFSET, AT_U64, "offset", "offset"),
+};
+
+const struct attr_set attrs_swap = ATTRS(swap);
 
 #define PEER_STAT(id_, key_, word_) \
 	ATTR(IVSHM_A_PEER_STAT_##id_, AT_U64, key_, word_)
@@ -353,6 +364,7 @@ static const struct attr message_attrs[] = {
 	ATTR(IVSHM_A_COUPLING, AT_NEST, "coupling", "coupling", .nest = &attrs_coupling),
 	ATTR(IVSHM_A_ADDR, AT_NEST, "address", "address", .nest = &attrs_addr),
 	ATTR(IVSHM_A_REGION, AT_NEST, "region", "region", .nest = &attrs_region),
+	ATTR(IVSHM_A_SWAP, AT_NEST, "swap", "swap", .nest = &attrs_swap),
 	ATTR(IVSHM_A_PEER, AT_NEST, "peer", "peer", .nest = &attrs_peer),
 	/* The states belong to different enums, see cmd_monitor.c. */
 	ATTR(IVSHM_A_EVENT_OLD_STATE, AT_U32, "old", "old state"),

@@ -80,6 +80,7 @@ extern const struct attr_set attrs_port;
 extern const struct attr_set attrs_coupling;
 extern const struct attr_set attrs_addr;
 extern const struct attr_set attrs_region;
+extern const struct attr_set attrs_swap;
 extern const struct attr_set attrs_peer;
 extern const struct attr_set attrs_peer_stat;
 extern const struct attr_set attrs_stat;

@@ -13,6 +13,7 @@
 #include "attr.h"
 #include "nl.h"
 #include "output.h"
+#include "region_swap.h"
 #include "serve.h"
 #include "verbs.h"
 
@@ -255,11 +256,6 @@ static int region_del(struct ctx *ctx, int argc, char **argv)
 			 force ? del_forced : del_one);
 }
 
-static int region_show(struct ctx *ctx, int argc, char **argv)
-{
-	return verb_show(ctx, argc, argv, &ivnl_kind_region, show_regions);
-}
-
 /* The value of @option, or @otherwise. */
 static uint32_t value_or(const struct request *req, unsigned int option, uint32_t otherwise)
 {
@@ -310,6 +306,9 @@ static const struct verb region_verbs[] = {
 	{ "set", "change", "NAME OPTION VALUE [OPTION VALUE]...",
 	  "change who may open it", region_set },
 	{ "del", "delete", "NAME... [force]", "delete regions", region_del },
+	{ "swap", NULL, "NAME at OFFSET {pool POOL size BYTES [OPTION VALUE]... | back [force]}",
+	  "put another region's pages in place of a range, and back, under a running VM",
+	  region_swap },
 	{ "serve", NULL, "NAME SOCKET [OPTION VALUE]...",
 	  "let peers with QEMU's ivshmem-doorbell meet", region_serve },
 	{ .name = NULL }
@@ -328,6 +327,12 @@ const struct object object_region = {
 	"  owner USER     owner of the device (root)\n"
 	"  group GROUP    group of the device (root)\n"
 	"mode, owner and group can be set later.\n"
+	"Options of swap:\n"
+	"  at OFFSET      where the range begins\n"
+	"  size BYTES     of the range\n"
+	"  pool POOL      the region that the pages are from\n"
+	"  offset OFFSET  where they begin there (0)\n"
+	"  keep pool      what is in them stays, not what is in the range\n"
 	"Options of serve:\n"
 	"  vectors N      of each peer, 1 to 32 (1)\n"
 	"  rings N        for messages, of N requests: for one VM, whose window it is\n"

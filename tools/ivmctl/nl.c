@@ -53,6 +53,12 @@ const struct ivnl_kind ivnl_kind_region = {
 	.key = "region",
 };
 
+const struct ivnl_kind ivnl_kind_swap = {
+	.cmd = IVSHM_CMD_SWAP_GET,
+	.nest = IVSHM_A_SWAP,
+	.key = "swap",
+};
+
 const struct ivnl_kind ivnl_kind_peer = {
 	.cmd = IVSHM_CMD_PEER_GET,
 	.nest = IVSHM_A_PEER,

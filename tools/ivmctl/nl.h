@@ -41,6 +41,7 @@ extern const struct ivnl_kind ivnl_kind_port;
 extern const struct ivnl_kind ivnl_kind_coupling;
 extern const struct ivnl_kind ivnl_kind_address;
 extern const struct ivnl_kind ivnl_kind_region;
+extern const struct ivnl_kind ivnl_kind_swap;
 extern const struct ivnl_kind ivnl_kind_peer;
 
 /*

@@ -78,6 +78,8 @@ void show_overview(const struct ctx *ctx, const json_t *ports,
 		   const json_t *couplings, const json_t *regions);
 void show_addresses(const struct ctx *ctx, const json_t *addresses);
 void show_regions(const struct ctx *ctx, const json_t *regions);
+/* What is swapped in them, if anything. */
+void show_swaps(const struct ctx *ctx, const json_t *regions);
 void show_peers(const struct ctx *ctx, const json_t *peers);
 void show_peers_stats(const struct ctx *ctx, const json_t *peers);
 /* An event as made by event_decode(). */

@@ -294,7 +294,7 @@ static void overview_couplings(const struct ctx *ctx, const json_t *couplings)
 	table_print(ctx, table);
 }
 
-/* Sizes of regions are powers of two. */
+/* Sizes are mostly round. */
 static void add_size(struct table *table, const json_t *object, const char *key)
 {
 	static const char *const units[] = { "", "K", "M", "G", "T", "P" };
@@ -341,6 +341,31 @@ void show_regions(const struct ctx *ctx, const json_t *regions)
 		add_user(table, region);
 		add_int(table, region, "users");
 	}
+	table_print(ctx, table);
+}
+
+void show_swaps(const struct ctx *ctx, const json_t *regions)
+{
+	static const char *const heads[] = {
+		"SWAPPED", ">AT", ">SIZE", "POOL", ">OFFSET", NULL
+	};
+	struct table *table = table_new(0, heads);
+	json_t *region, *swap;
+	bool any = false;
+	size_t i, k;
+
+	json_array_foreach(regions, i, region) {
+		json_array_foreach(json_object_get(region, "swaps"), k, swap) {
+			any = true;
+			add_str(table, COLOR_NAME, region, "name");
+			add_size(table, swap, "at");
+			add_size(table, swap, "size");
+			add_str(table, COLOR_NAME, swap, "pool");
+			add_size(table, swap, "offset");
+		}
+	}
+	if (any)
+		fputc('\n', ctx->out);
 	table_print(ctx, table);
 }
 

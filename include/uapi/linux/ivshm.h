@@ -187,7 +187,8 @@ struct ivshm_region_map_dma {
  * is not), EBUSY (pages are pinned, by VFIO for instance, or a userfaultfd
  * watches them, or the range has pages of this region already and its contents
  * are to stay, or pages of the region are on their way to or from another one by
- * <linux/ivshm_msgq.h>), EAGAIN (RLIMIT_MEMLOCK), ENOMEM, EINTR, ENODEV.
+ * <linux/ivshm_msgq.h>, or those of another are in place by IVSHM_CMD_SWAP_NEW),
+ * EAGAIN (RLIMIT_MEMLOCK), ENOMEM, EINTR, ENODEV.
  */
 #define IVSHM_REGION_MAP_DMA	_IO(IVSHM_IOC_TYPE, 0x04)
 
@@ -247,8 +248,8 @@ struct ivshm_region_export_dmabuf {
  * Return: the descriptor.
  * Errors: EINVAL, E2BIG, EFAULT, EACCES (the file is not open for reading and
  * writing), EBUSY (pages are on their way to or from another region by
- * <linux/ivshm_msgq.h>), EMFILE, ENOMEM, EINTR, ENODEV, ENOTTY (a kernel without
- * dma-bufs).
+ * <linux/ivshm_msgq.h>, or those of another are in place by IVSHM_CMD_SWAP_NEW),
+ * EMFILE, ENOMEM, EINTR, ENODEV, ENOTTY (a kernel without dma-bufs).
  */
 #define IVSHM_REGION_EXPORT_DMABUF _IO(IVSHM_IOC_TYPE, 0x06)
 

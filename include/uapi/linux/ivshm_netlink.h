@@ -12,6 +12,7 @@
  *   IVSHM_A_COUPLING  a coupling, a named set of ports
  *   IVSHM_A_ADDR      an address that belongs to a port
  *   IVSHM_A_REGION    a region, memory behind /dev/ivshmN
+ *   IVSHM_A_SWAP      a range of a region that has pages of another
  *   IVSHM_A_PEER      who may send messages from one region to another
  *
  * Requests work on the network namespace of the requesting socket: ports
@@ -108,13 +109,46 @@
  * IVSHM_CMD_REGION_DEL
  *   in:  IVSHM_A_REGION { NAME, [FORCE] }
  *   -ENOENT  no such region
- *   -EBUSY   the region is open or mapped, and FORCE is not there.  With FORCE
- *            accesses to its mappings end in SIGBUS from then on.
+ *   -EBUSY   the region is open or mapped, or pages of it are in place in others, and
+ *            FORCE is not there.  With FORCE accesses to its mappings end in SIGBUS
+ *            from then on; others have their own pages again, as with SWAP_DEL and
+ *            FORCE.
  *
  * IVSHM_CMD_REGION_GET (do and dump)
  *   in:  IVSHM_A_REGION { NAME }; nothing for a dump
  *   out: IVSHM_A_REGION, all but FORCE
  *   -ENOENT  no such region
+ *
+ * IVSHM_CMD_SWAP_NEW
+ *   in:  IVSHM_A_SWAP { REGION, OFFSET, POOL, [POOL_OFFSET], SIZE, [KEEP_POOL] }
+ *   Puts pages of the region POOL in place of those of a range of REGION, which may
+ *   be the memory of a VM that runs: it loses no write.  The pages get what was in
+ *   the range before, or keep what is in them with KEEP_POOL.  Several regions may
+ *   have the same pages in place; those share them.
+ *   -ENOENT  no such region
+ *   -EINVAL  a range is not of whole pages or not within its region, both regions
+ *            are the same, or their pages are not of the same size
+ *   -EBUSY   the range is in use for something else, or overlaps one that has other
+ *            pages in place; pages of POOL are in place elsewhere, or under a
+ *            program's own memory, or in a dma-buf, and KEEP_POOL is not there; or
+ *            someone has references to pages of the range: VFIO, I/O under way
+ *   -EHWPOISON  a page has broken memory
+ *   -ENOMEM, -EINTR (the sender was killed meanwhile)
+ *
+ * IVSHM_CMD_SWAP_DEL
+ *   in:  IVSHM_A_SWAP { REGION, OFFSET, [FORCE] }
+ *   The range that begins there gets its own pages again, with what is in those in
+ *   place at that moment; nobody who shares them loses a write.
+ *   -ENOENT  no such region, or no such range begins there
+ *   -EBUSY   someone has references to the pages in place, and FORCE is not there.
+ *            With FORCE, what I/O that was begun before writes to them later does not
+ *            come to the range.
+ *   -EHWPOISON  a page has broken memory, and FORCE is not there.  With FORCE the
+ *            range keeps that page.
+ *   -ENOMEM, -EINTR
+ *
+ * IVSHM_CMD_SWAP_GET (dump)
+ *   out: IVSHM_A_SWAP { REGION, OFFSET, POOL, POOL_OFFSET, SIZE }
  *
  * A peer is one direction between two regions, by their names; neither needs to
  * exist.  Without one no message is sent (<linux/ivshm_msgq.h>).  Peers are the
@@ -143,8 +177,8 @@
  *   IVSHM_CMD_COUPLING_NTF  a coupling was made, changed its state or went
  *   IVSHM_CMD_PAIR_NTF      a pair of ports changed its path: a coupling with
  *                           NAME and exactly one PAIR
- *   IVSHM_CMD_REGION_NTF    a region was made, changed (both states are READY)
- *                           or went
+ *   IVSHM_CMD_REGION_NTF    a region was made, changed (both states are READY;
+ *                           what is in place in it, too) or went
  *   IVSHM_CMD_PEER_NTF      a peer was allowed, changed (both states are ALLOWED) or
  *                           denied
  * Each carries IVSHM_A_EVENT_OLD_STATE, IVSHM_A_EVENT_NEW_STATE (a value of
@@ -218,6 +252,9 @@ enum ivshm_cmd {
 	IVSHM_CMD_ADDR_NEW,
 	IVSHM_CMD_ADDR_DEL,
 	IVSHM_CMD_COUPLING_SET,
+	IVSHM_CMD_SWAP_NEW,
+	IVSHM_CMD_SWAP_DEL,
+	IVSHM_CMD_SWAP_GET,
 
 	__IVSHM_CMD_MAX,
 	IVSHM_CMD_MAX = __IVSHM_CMD_MAX - 1
@@ -234,6 +271,7 @@ enum ivshm_attr {
 	IVSHM_A_EVENT_REASON,		/* u32, enum ivshm_reason */
 	IVSHM_A_REGION,			/* nest of enum ivshm_attr_region */
 	IVSHM_A_PEER,			/* nest of enum ivshm_attr_peer */
+	IVSHM_A_SWAP,			/* nest of enum ivshm_attr_swap */
 
 	__IVSHM_A_MAX,
 	IVSHM_A_MAX = __IVSHM_A_MAX - 1
@@ -428,6 +466,7 @@ enum ivshm_attr_region {
 	IVSHM_A_REGION_STATE,		/* u32, enum ivshm_region_state */
 	IVSHM_A_REGION_NUMBER,		/* u32, N of /dev/ivshmN */
 	IVSHM_A_REGION_USERS,		/* u32, open files, those that are only mapped too */
+	IVSHM_A_REGION_SWAPS,		/* u32, ranges that have pages of another region */
 
 	__IVSHM_A_REGION_MAX,
 	IVSHM_A_REGION_MAX = __IVSHM_A_REGION_MAX - 1
@@ -436,6 +475,21 @@ enum ivshm_attr_region {
 enum ivshm_region_state {
 	IVSHM_REGION_READY,
 	IVSHM_REGION_GONE,		/* only in events */
+};
+
+enum ivshm_attr_swap {
+	IVSHM_A_SWAP_UNSPEC,
+	IVSHM_A_SWAP_PAD,
+	IVSHM_A_SWAP_REGION,		/* string, the region whose range it is */
+	IVSHM_A_SWAP_OFFSET,		/* u64, bytes, where the range begins */
+	IVSHM_A_SWAP_POOL,		/* string, the region that the pages are from */
+	IVSHM_A_SWAP_POOL_OFFSET,	/* u64, bytes, where they begin there, 0 if not given */
+	IVSHM_A_SWAP_SIZE,		/* u64, bytes */
+	IVSHM_A_SWAP_KEEP_POOL,		/* flag, only in IVSHM_CMD_SWAP_NEW */
+	IVSHM_A_SWAP_FORCE,		/* flag, only in IVSHM_CMD_SWAP_DEL */
+
+	__IVSHM_A_SWAP_MAX,
+	IVSHM_A_SWAP_MAX = __IVSHM_A_SWAP_MAX - 1
 };
 
 enum ivshm_attr_peer {

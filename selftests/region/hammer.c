@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Counters in memory, whose writes must not be lost. */
+#include "hammer.h"
+#include "region.h"
+
+static void *hammer(void *arg)
+{
+	struct hammer *h = arg;
+	uint64_t expected = 0;
+	int i;
+
+	for (i = 0; i < h->pages; i++)
+		__atomic_store_n((uint64_t *)(h->buf + i * PAGE) + h->nr, 0, __ATOMIC_RELAXED);
+	while (!atomic_load(&h->stop)) {
+		for (i = 0; i < h->pages; i++) {
+			uint64_t *p = (uint64_t *)(h->buf + i * PAGE) + h->nr;
+
+			if (__atomic_load_n(p, __ATOMIC_RELAXED) != expected)
+				h->lost++;
+			__atomic_store_n(p, expected + 1, __ATOMIC_RELAXED);
+		}
+		expected++;
+	}
+	h->rounds = expected;
+	return NULL;
+}
+
+int hammer_begin(struct hammer *h, int nr, int first, char *buf, int pages)
+{
+	int i;
+
+	for (i = 0; i < nr; i++) {
+		h[i].buf = buf;
+		h[i].pages = pages;
+		h[i].nr = first + i;
+		h[i].rounds = 0;
+		h[i].lost = 0;
+		atomic_store(&h[i].stop, 0);
+		if (pthread_create(&h[i].thread, NULL, hammer, &h[i]))
+			return -1;
+	}
+	return 0;
+}
+
+uint64_t hammer_end(struct hammer *h, int nr, uint64_t *rounds)
+{
+	uint64_t lost = 0;
+	int i;
+
+	for (i = 0; i < nr; i++)
+		atomic_store(&h[i].stop, 1);
+	*rounds = 0;
+	for (i = 0; i < nr; i++) {
+		pthread_join(h[i].thread, NULL);
+		lost += h[i].lost;
+		*rounds += h[i].rounds;
+	}
+	return lost;
+}
+
+int patient(int times)
+{
+	return slow() ? times / 5 : times;
+}
