@@ -447,7 +447,9 @@ static unsigned long ivshm_qp_work(struct ivshm_qp *qp, unsigned long bits, u64 
 			    BIT(IVSHM_WORK_TAP_OUT)))
 			again |= ivshm_tx_work(qp);
 	}
-	*deadline = min(ivshm_park_deadline(qp), qp->linger.until);
+	/* Without a ring nothing can be done about them. */
+	if (tx->started)
+		*deadline = min(ivshm_park_deadline(qp), qp->linger.until);
 	if (rx->started && qp->isolating && qp->isolating != qp->isolated)
 		*deadline = min(*deadline, qp->isolate_at);
 	if (rx->started && qp->tap_since)

@@ -38,7 +38,13 @@ unsigned long ivshm_tx_work(struct ivshm_qp *qp);
 void ivshm_tx_dispatch(struct ivshm_qp *qp, struct list_head *frames);
 /* Done with @f, which is in no list: its chain is to be completed. */
 void ivshm_tx_done(struct ivshm_qp *qp, struct ivshm_frame *f);
-/* The same for a frame that is lost, with the counter that says why. */
+/*
+ * The queue stops, its worker is held: what is left of what was taken, as memory or the
+ * ring was not to be had, is lost, and nothing waits any more.  Its chains are given
+ * back if the ring is there.
+ */
+void ivshm_tx_abandon(struct ivshm_qp *qp);
+/* As ivshm_tx_done() for a frame that is lost, with the counter that says why. */
 void ivshm_tx_drop(struct ivshm_qp *qp, struct ivshm_frame *f,
 		   enum ivshm_attr_stat why);
 /*
@@ -152,6 +158,8 @@ bool ivshm_park_busy(const struct ivshm_qp *qp, u32 dst_id);
  * go before it in that list. True if there were any.
  */
 bool ivshm_park_release(struct ivshm_qp *qp, struct ivshm_frame *f);
+/* All waiting frames to the end of @frames; nobody waits any more. */
+void ivshm_park_clear(struct ivshm_qp *qp, struct list_head *frames);
 /* All waiting frames go through ivshm_tx_dispatch() again. */
 void ivshm_park_retry(struct ivshm_qp *qp);
 /* When the first waiting frame gives up; ktime, ns, U64_MAX for none. */
