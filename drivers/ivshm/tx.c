@@ -304,15 +304,10 @@ unlock:
 	return err;
 }
 
-/*
- * The ring is empty: look at it for as long as the VMM asked for before the
- * guest has to notify us, unless there is other work for this processor.  True
- * if there is something to do.
- */
-static bool ivshm_tx_poll(struct ivshm_qp *qp)
+bool ivshm_tx_poll(struct ivshm_qp *qp, u32 index)
 {
 	struct ivshm_vq *vq = &qp->vq[IVSHM_VQ_TX];
-	u64 us = READ_ONCE(vq->busyloop), end;
+	u64 us = READ_ONCE(qp->vq[index].busyloop), end;
 	bool found = false;
 
 	/* Frames that wait have their time. */
@@ -348,7 +343,8 @@ static bool ivshm_tx_enable_kick(struct ivshm_qp *qp)
 /* The ring is empty: true if it is not to be looked at before its time, or a kick. */
 static bool ivshm_tx_idle(struct ivshm_qp *qp)
 {
-	return ivshm_tx_linger(qp) || (!ivshm_tx_poll(qp) && !ivshm_tx_enable_kick(qp));
+	return ivshm_tx_linger(qp) ||
+	       (!ivshm_tx_poll(qp, IVSHM_VQ_TX) && !ivshm_tx_enable_kick(qp));
 }
 
 static unsigned long ivshm_tx_rounds(struct ivshm_qp *qp)

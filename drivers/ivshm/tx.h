@@ -28,12 +28,19 @@ struct ivshm_pair;
 struct ivshm_qp;
 struct ivshm_tx_fast;
 struct ivshm_uplink_batch;
+struct ivshm_vring_few;
 struct ivshm_vring_seg;
 struct list_head;
 struct virtio_net_hdr;
 
 /* Take and send what the guest made available. Returns work to do again. */
 unsigned long ivshm_tx_work(struct ivshm_qp *qp);
+/*
+ * There is nothing to do: look at the transmit ring for as long as the VMM asked for by
+ * queue @index, until other work comes, or somebody else for this processor.  True if
+ * there is something in the ring.
+ */
+bool ivshm_tx_poll(struct ivshm_qp *qp, u32 index);
 /* Decide and send @frames, struct ivshm_frame. Leaves the list empty. */
 void ivshm_tx_dispatch(struct ivshm_qp *qp, struct list_head *frames);
 /* Done with @f, which is in no list: its chain is to be completed. */
