@@ -5,7 +5,8 @@
  *   tx.c         take a batch of chains, check and copy headers; later publish
  *                the chains of frames that are done
  *   tx_linger.c  when to look at the ring again             (does not sleep)
- *   tx_fast.c    a run of simple frames for one receiver    (does not sleep)
+ *   tx_fast.c    a run of simple frames for one receiver, which does not sleep, or
+ *                for the uplink, which may
  *   tx_direct.c  decide each, deliver runs for one receiver   (does not sleep)
  *   tx_wait.c    have frames wait, or drop them             (does not sleep)
  *   tx_rest.c    uplink, flooding, faults, conversions             (may sleep)
@@ -16,9 +17,12 @@
 #ifndef _IVSHM_TX_H
 #define _IVSHM_TX_H
 
+#include <linux/if_ether.h>
 #include <linux/netdev_features.h>
 #include <linux/types.h>
 #include <linux/ivshm_netlink.h>
+
+#include <asm/unaligned.h>
 
 struct ivshm_buf;
 struct ivshm_frame;
@@ -61,8 +65,14 @@ void ivshm_tx_drop(struct ivshm_qp *qp, struct ivshm_frame *f,
  */
 void ivshm_tx_direct(struct ivshm_qp *qp, struct list_head *frames);
 /*
- * Straight to one receiver, what is simple enough. Returns how many frames went,
- * to be completed; 0 if the next is for the general way.  Does not sleep.
+ * Tell those who are about to stop listening to their taps that frames may still come
+ * that way from @qp, until its tx_uplink is cleared.  False: none may any more.  Under
+ * RCU.
+ */
+bool ivshm_tx_announce(struct ivshm_qp *qp);
+/*
+ * Straight to one receiver or to the uplink, what is simple enough. Returns how many
+ * frames went, to be completed; 0 if the next is for the general way.  May sleep.
  */
 u32 ivshm_tx_fast(struct ivshm_qp *qp);
 struct ivshm_tx_fast *ivshm_tx_fast_alloc(void);
@@ -129,6 +139,19 @@ void ivshm_frame_hash(struct ivshm_qp *qp, struct ivshm_frame *f);
 /* The same to be had; may sleep.  0 or as ivshm_frame_read(). */
 int ivshm_frame_need_hash(struct ivshm_qp *qp, struct ivshm_frame *f);
 
+/* An Ethernet header, 14 bytes, as two words that overlap. */
+struct ivshm_tx_key {
+	u64 lo, hi;
+};
+
+static __always_inline struct ivshm_tx_key ivshm_tx_key(const void *eth)
+{
+	return (struct ivshm_tx_key){
+		.lo = get_unaligned((const u64 *)eth),
+		.hi = get_unaligned((const u64 *)(eth + ETH_HLEN - sizeof(u64))),
+	};
+}
+
 struct ivshm_buf *ivshm_buf_alloc(u32 len);
 void ivshm_bufs_free(struct list_head *bufs);
 
@@ -184,6 +207,15 @@ u32 ivshm_uplink_queued(struct ivshm_qp *qp);
 int ivshm_uplink_send(struct ivshm_qp *qp, struct ivshm_frame *f);
 /* Send what is in the batch, and count it. */
 void ivshm_uplink_flush(struct ivshm_qp *qp);
+/* The same, and no more is sent for now. */
+void ivshm_uplink_end(struct ivshm_qp *qp);
+/*
+ * Send the frames of up to @n chains as long as they are small and their Ethernet
+ * header is @eth.  Returns how many: 0 also if their memory is not there, or the tap is
+ * to be asked for each frame.  May sleep.
+ */
+u32 ivshm_uplink_send_few(struct ivshm_qp *qp, const struct ivshm_vring_few *few, u32 n,
+			  const struct ethhdr *eth);
 struct ivshm_uplink_batch *ivshm_uplink_batch_alloc(void);
 void ivshm_uplink_batch_free(struct ivshm_uplink_batch *b);
 /*
