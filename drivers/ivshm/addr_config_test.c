@@ -255,6 +255,7 @@ static void strict_test(struct kunit *test)
 	struct ct *ct = test->priv;
 	struct ct_frame frame;
 	struct ivshm_decision d = {};
+	bool nobody;
 
 	ct->config.bypass = true;
 	ct->config.strict = true;
@@ -283,9 +284,11 @@ static void strict_test(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, ct_send(ct, 0, &frame), IVSHM_PATH_REFUSE);
 	KUNIT_EXPECT_NULL(test, ct_lookup(3));
 	rcu_read_lock();
-	KUNIT_EXPECT_EQ(test, ivshm_detector_direct(ct->port[0], frame.hdr, &d), 0);
+	KUNIT_EXPECT_EQ(test, ivshm_detector_direct(ct->port[0], frame.hdr, &d, &nobody), 0);
+	/* Not one of those that take the uplink unseen. */
+	KUNIT_EXPECT_FALSE(test, nobody);
 	ct_frame(&frame, 0, 1);
-	KUNIT_EXPECT_NE(test, ivshm_detector_direct(ct->port[0], frame.hdr, &d), 0);
+	KUNIT_EXPECT_NE(test, ivshm_detector_direct(ct->port[0], frame.hdr, &d, &nobody), 0);
 	rcu_read_unlock();
 
 	/* Taken back while in use. */

@@ -204,13 +204,12 @@ void ivshm_backend_stop(struct ivshm_qp *qp, u32 index, enum ivshm_reason reason
 	ivshm_backend_detach(qp, reason);
 
 	ivshm_qp_hold(qp);
+	if (index == IVSHM_VQ_TX)
+		ivshm_tx_abandon(qp);
 	if (vq->started)
 		vq->base = vq->ring.last_avail;
 	vq->started = false;
 	WRITE_ONCE(vq->sock, NULL);
-	/* Of a ring that is nowhere: its VMM has not said where. */
-	if (index == IVSHM_VQ_TX)
-		qp->nr_tx_used = 0;
 	if (index == IVSHM_VQ_RX) {
 		WRITE_ONCE(qp->rx_ready, false);
 		ivshm_uplink_unpull(qp);

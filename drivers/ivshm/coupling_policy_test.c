@@ -126,6 +126,7 @@ static void policy_dynamic_test(struct kunit *test)
 	struct ivshm_decision d;
 	struct ivshm_pair *pair;
 	struct ct_frame frame;
+	bool nobody;
 
 	ct_setup_bypass(test, 3);
 	ct_join(ct, 0, 1);
@@ -139,7 +140,8 @@ static void policy_dynamic_test(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, pair->reason, IVSHM_REASON_DENIED);
 	ct_frame(&frame, 0, 1);
 	rcu_read_lock();
-	KUNIT_EXPECT_EQ(test, ivshm_detector_direct(ct->port[0], frame.hdr, &d), 0U);
+	KUNIT_EXPECT_EQ(test, ivshm_detector_direct(ct->port[0], frame.hdr, &d, &nobody), 0U);
+	KUNIT_EXPECT_FALSE(test, nobody);
 	rcu_read_unlock();
 	/* Nor by one who was told to hold its frames just before. */
 	ct_joined(ct, 0, pair, true);
@@ -262,6 +264,7 @@ static void policy_options_test(struct kunit *test)
 	struct ivshm_decision d = {};
 	struct ivshm_bucket *bucket;
 	struct ct_frame frame;
+	bool nobody;
 
 	ct_setup(test, IVSHM_COUPLING_STATIC, 3);
 	bucket = &ct_member(ct, 0)->bucket;
@@ -273,7 +276,8 @@ static void policy_options_test(struct kunit *test)
 	ct_send(ct, 0, &frame);
 	KUNIT_EXPECT_TRUE(test, frame.d.drops);
 	rcu_read_lock();
-	KUNIT_EXPECT_EQ(test, ivshm_detector_direct(ct->port[0], frame.hdr, &d), U32_MAX);
+	KUNIT_EXPECT_EQ(test, ivshm_detector_direct(ct->port[0], frame.hdr, &d, &nobody),
+			U32_MAX);
 	rcu_read_unlock();
 	KUNIT_EXPECT_TRUE(test, d.drops);
 
@@ -286,7 +290,8 @@ static void policy_options_test(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, bucket->frames.rate, 5000ULL);
 	KUNIT_EXPECT_EQ(test, bucket->bytes.rate, 0ULL);
 	rcu_read_lock();
-	KUNIT_EXPECT_EQ(test, ivshm_detector_direct(ct->port[0], frame.hdr, &d), 0U);
+	KUNIT_EXPECT_EQ(test, ivshm_detector_direct(ct->port[0], frame.hdr, &d, &nobody), 0U);
+	KUNIT_EXPECT_FALSE(test, nobody);
 	rcu_read_unlock();
 	config.given = BIT(IVSHM_A_COUPLING_RATE_BYTES);
 	config.rate_bytes = IVSHM_RATE_BYTES_MAX;

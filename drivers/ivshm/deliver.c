@@ -5,42 +5,12 @@
 #include <linux/mm.h>
 #include <linux/slab.h>
 
-#include "deliver.h"
+#include "deliver_priv.h"
 #include "qp.h"
 #include "trace.h"
 
-/* Host address ranges that the frames of one read section are made of. */
-#define IVSHM_SCRATCH_VECS	2048
-
 /* Times to look for more buffers before a frame counts as not deliverable. */
 #define IVSHM_RX_LOOKS		4
-
-/* A frame on its way: as many bytes in the source vectors as in the others. */
-struct ivshm_plan {
-	struct virtio_net_hdr_mrg_rxbuf hdr;
-	u32 src, nr_src;
-	u32 dst, nr_dst;
-	u32 used, nr_used;
-	u32 total;
-};
-
-struct ivshm_scratch {
-	u32 nr_plans;
-	u32 nr_src;
-	u32 nr_dst;
-	u32 nr_used;
-	u32 bytes;
-	u32 descs;
-	bool look_again;
-	struct ivshm_plan plan[IVSHM_BATCH];
-	struct kvec src[IVSHM_SCRATCH_VECS];
-	struct kvec dst[IVSHM_SCRATCH_VECS];
-	struct ivshm_vring_used used[IVSHM_RX_CHAINS + IVSHM_BATCH];
-	struct ivshm_vring_seg seg[IVSHM_VRING_MAX_SEGS];
-	/* Guest-physical ranges written, for the dirty log. */
-	struct ivshm_vring_seg log[IVSHM_SCRATCH_VECS];
-	u32 nr_log;
-};
 
 struct ivshm_scratch *ivshm_scratch_alloc(void)
 {
@@ -50,18 +20,6 @@ struct ivshm_scratch *ivshm_scratch_alloc(void)
 void ivshm_scratch_free(struct ivshm_scratch *s)
 {
 	kvfree(s);
-}
-
-static void ivshm_scratch_reset(struct ivshm_scratch *s)
-{
-	s->nr_plans = 0;
-	s->nr_src = 0;
-	s->nr_dst = 0;
-	s->nr_used = 0;
-	s->nr_log = 0;
-	s->bytes = 0;
-	s->descs = 0;
-	s->look_again = false;
 }
 
 static enum ivshm_delivery ivshm_deliver_src_error(int err)
@@ -282,15 +240,9 @@ static enum ivshm_delivery ivshm_plan_frame(struct ivshm_qp *src, struct ivshm_q
 	return IVSHM_DELIVERED;
 }
 
-/*
- * Claim for as many frames as there are buffers for: @n of @frame, or those of
- * @pull.  Frames for which no buffers can ever do are the caller's to drop: it
- * is told about the first.
- */
-static enum ivshm_delivery ivshm_claim(struct ivshm_qp *src, struct ivshm_qp *dst,
-				       struct ivshm_scratch *s,
-				       struct ivshm_frame **frame,
-				       const struct ivshm_pull *pull, u32 n, bool arm)
+enum ivshm_delivery ivshm_claim(struct ivshm_qp *src, struct ivshm_qp *dst,
+				struct ivshm_scratch *s, struct ivshm_frame **frame,
+				const struct ivshm_pull *pull, u32 n, bool arm)
 {
 	struct ivshm_vring *ring = &dst->vq[IVSHM_VQ_RX].ring;
 	enum ivshm_delivery why = IVSHM_DELIVERED;
@@ -368,7 +320,7 @@ static void ivshm_copy_plan(const struct ivshm_scratch *s, const struct ivshm_pl
 	}
 }
 
-static void ivshm_log_all(struct ivshm_qp *dst, const struct ivshm_scratch *s)
+void ivshm_log_all(struct ivshm_qp *dst, const struct ivshm_scratch *s)
 {
 	u32 i;
 
@@ -385,25 +337,6 @@ static void ivshm_copy_all(struct ivshm_qp *dst, const struct ivshm_scratch *s)
 	for (i = 0; i < s->nr_plans; i++)
 		ivshm_copy_plan(s, &s->plan[i]);
 	ivshm_log_all(dst, s);
-}
-
-/* A frame of @pull, its vnet header completed; false if it is lost. */
-static bool ivshm_pull_plan(struct ivshm_qp *qp, const struct ivshm_scratch *s,
-			    const struct ivshm_pull *pull, u32 i)
-{
-	const struct ivshm_plan *p = &s->plan[i];
-	const struct kvec *dst = &s->dst[p->dst];
-	struct iov_iter to;
-
-	iov_iter_kvec(&to, ITER_DEST, dst, p->nr_dst, p->total);
-	if (pull->read(qp, i, &to))
-		return false;
-	if (qp->hdr_len < sizeof(p->hdr))
-		return true;
-	iov_iter_kvec(&to, ITER_DEST, dst, p->nr_dst, p->total);
-	iov_iter_advance(&to, offsetof(struct virtio_net_hdr_mrg_rxbuf, num_buffers));
-	return copy_to_iter(&p->hdr.num_buffers, sizeof(p->hdr.num_buffers), &to) ==
-	       sizeof(p->hdr.num_buffers);
 }
 
 u32 ivshm_deliver(struct ivshm_qp *src, struct ivshm_qp *dst,
@@ -456,47 +389,6 @@ out:
 	if (s->look_again)
 		ivshm_worker_wake(&src->worker,
 				  src == dst ? IVSHM_WORK_RX : IVSHM_WORK_PARK);
-	return s->nr_plans;
-}
-
-u32 ivshm_deliver_pull(struct ivshm_qp *qp, const struct ivshm_pull *pull, u32 *failed,
-		       enum ivshm_delivery *why)
-{
-	struct ivshm_vring *ring = &qp->vq[IVSHM_VQ_RX].ring;
-	struct ivshm_scratch *s = qp->scratch;
-	u32 i, j;
-
-	ivshm_scratch_reset(s);
-	*failed = 0;
-
-	ivshm_gmem_read_lock(qp->gm);
-	spin_lock(&qp->rx_lock);
-	*why = ivshm_claim(qp, qp, s, NULL, pull, pull->nr, true);
-	spin_unlock(&qp->rx_lock);
-	for (i = 0; i < s->nr_plans; i++) {
-		const struct ivshm_plan *p = &s->plan[i];
-
-		if (ivshm_pull_plan(qp, s, pull, i))
-			continue;
-		/* Too short for any frame: the guest takes its buffers back. */
-		for (j = 0; j < p->nr_used; j++)
-			s->used[p->used + j].len = 0;
-		++*failed;
-	}
-	if (s->nr_plans) {
-		ivshm_log_all(qp, s);
-		spin_lock(&qp->rx_lock);
-		ivshm_vring_push(ring, s->used, s->nr_used);
-		spin_unlock(&qp->rx_lock);
-		if (READ_ONCE(qp->rx_stalled))
-			WRITE_ONCE(qp->rx_stalled, false);
-	}
-	ivshm_gmem_read_unlock(qp->gm);
-
-	if (*why == IVSHM_DELIVER_BROKEN)
-		ivshm_qp_report(qp, IVSHM_VQ_RX);
-	if (s->look_again)
-		ivshm_worker_wake(&qp->worker, IVSHM_WORK_RX);
 	return s->nr_plans;
 }
 

@@ -389,14 +389,20 @@ void ivshm_detector_decide(struct ivshm_port *src, const u8 *hdr, u32 hdr_len,
 		decide_dynamic(&f, hdr, hdr_len, gso_len, d);
 }
 
-u32 ivshm_detector_direct(struct ivshm_port *src, const u8 *hdr, struct ivshm_decision *d)
+u32 ivshm_detector_direct(struct ivshm_port *src, const u8 *hdr, struct ivshm_decision *d,
+			  bool *nobody)
 {
 	const struct ethhdr *eth = (const struct ethhdr *)hdr;
 	struct detector_frame f = { .src = src };
 
+	*nobody = false;
 	f.member = rcu_dereference(src->member);
-	if (!frame_source(&f, eth->h_source) || !f.member)
+	if (!frame_source(&f, eth->h_source))
 		return 0;
+	if (!f.member) {
+		*nobody = true;
+		return 0;
+	}
 	/* Each frame is to be counted before it goes. */
 	if (unlikely(READ_ONCE(f.member->coupling->limited)))
 		return 0;
@@ -408,7 +414,13 @@ u32 ivshm_detector_direct(struct ivshm_port *src, const u8 *hdr, struct ivshm_de
 	/* Each frame is to be looked into. */
 	if (f.member->coupling->match == IVSHM_MATCH_IP)
 		return 0;
-	if (!find_pair(&f, hdr, ETH_HLEN, ETH_HLEN, d) || !frame_is_direct(&f))
+	d->pair = NULL;
+	if (!find_pair(&f, hdr, ETH_HLEN, ETH_HLEN, d)) {
+		/* Where there is a pair it depends on the frame. */
+		*nobody = !d->pair;
+		return 0;
+	}
+	if (!frame_is_direct(&f))
 		return 0;
 	frame_touch(f.pair, f.now);
 	d->dst = f.dst;

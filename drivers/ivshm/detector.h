@@ -93,9 +93,11 @@ void ivshm_detector_decide(struct ivshm_port *src, const u8 *hdr, u32 hdr_len,
 /*
  * The same for untagged frames of any length, without changing anything but
  * what is known of addresses: the largest frame that goes direct, with the
- * answer in @d; 0 if that is to be found out.
+ * answer in @d; 0 if that is to be found out.  With *@nobody they are all for nobody
+ * that the coupling knows of, or there is none, and take the uplink.
  */
-u32 ivshm_detector_direct(struct ivshm_port *src, const u8 *hdr, struct ivshm_decision *d);
+u32 ivshm_detector_direct(struct ivshm_port *src, const u8 *hdr, struct ivshm_decision *d,
+			  bool *nobody);
 
 /*
  * A worker of @src reports that everything that was in the tap queues of the

@@ -111,6 +111,7 @@ static void ip_direct_test(struct kunit *test)
 	struct ct *ct = test->priv;
 	struct ip_frame f;
 	u8 mac[ETH_ALEN];
+	bool nobody;
 
 	ip_setup(test, false);
 	ct_mac(1, mac);
@@ -129,7 +130,8 @@ static void ip_direct_test(struct kunit *test)
 	KUNIT_EXPECT_NULL(test, f.d.lladdr);
 	/* Never by the way that looks at MAC addresses only. */
 	rcu_read_lock();
-	KUNIT_EXPECT_EQ(test, ivshm_detector_direct(ct->port[0], f.hdr, &f.d), 0);
+	KUNIT_EXPECT_EQ(test, ivshm_detector_direct(ct->port[0], f.hdr, &f.d, &nobody), 0);
+	KUNIT_EXPECT_FALSE(test, nobody);
 	rcu_read_unlock();
 
 	/* The receiver stops, and is there again. */

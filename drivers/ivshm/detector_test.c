@@ -132,6 +132,56 @@ static void detector_uplink_test(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, ct_unicast(ct, 0, 3), IVSHM_PATH_UPLINK);
 }
 
+/* What takes the uplink unseen: neither for a member, nor in doubt. */
+static bool detector_for_nobody(struct ct *ct, int from, int to)
+{
+	struct ivshm_decision d = {};
+	struct ct_frame frame;
+	bool nobody;
+	u32 max;
+
+	ct_frame(&frame, from, to);
+	rcu_read_lock();
+	max = ivshm_detector_direct(ct->port[from], frame.hdr, &d, &nobody);
+	rcu_read_unlock();
+	return !max && nobody;
+}
+
+static void detector_nobody_test(struct kunit *test)
+{
+	struct ct *ct = test->priv;
+	u32 counted;
+
+	/* Of no coupling; the sender's address is learned all the same. */
+	ct_up(ct, 0);
+	ct_up(ct, 3);
+	ct_broadcast(ct, 3);
+	KUNIT_EXPECT_TRUE(test, detector_for_nobody(ct, 0, 3));
+	KUNIT_EXPECT_NOT_NULL(test, ct_lookup(0));
+	ct_down(ct, 0, IVSHM_REASON_EXIT);
+
+	ct_setup_bypass(test, 2);
+	KUNIT_EXPECT_TRUE(test, detector_for_nobody(ct, 0, 9));
+	KUNIT_EXPECT_TRUE(test, detector_for_nobody(ct, 0, 0));
+	KUNIT_EXPECT_TRUE(test, detector_for_nobody(ct, 0, 3));
+	/* For a member, whatever way it goes; and it is not counted here. */
+	counted = ct_pair(ct, 0, 1)->window_frames;
+	KUNIT_EXPECT_FALSE(test, detector_for_nobody(ct, 0, 1));
+	KUNIT_EXPECT_EQ(test, ct_pair(ct, 0, 1)->window_frames, counted);
+	ct_join(ct, 0, 1);
+	KUNIT_EXPECT_FALSE(test, detector_for_nobody(ct, 0, 1));
+	KUNIT_EXPECT_TRUE(test, detector_for_nobody(ct, 0, 9));
+	ct_del("kt-a");
+	KUNIT_EXPECT_TRUE(test, detector_for_nobody(ct, 0, 1));
+
+	/* A static coupling has no uplink. */
+	ct->config.bypass = false;
+	ct->config.given = 0;
+	KUNIT_ASSERT_EQ(test, ct_couple(ct, "kt-a", IVSHM_COUPLING_STATIC, 2), 0);
+	KUNIT_EXPECT_FALSE(test, detector_for_nobody(ct, 0, 1));
+	KUNIT_EXPECT_FALSE(test, detector_for_nobody(ct, 0, 9));
+}
+
 static void detector_join_test(struct kunit *test)
 {
 	struct ct *ct = test->priv;
@@ -289,6 +339,7 @@ static struct kunit_case detector_cases[] = {
 	KUNIT_CASE(detector_crossover_test),
 	KUNIT_CASE(detector_static_many_test),
 	KUNIT_CASE(detector_uplink_test),
+	KUNIT_CASE(detector_nobody_test),
 	KUNIT_CASE(detector_join_test),
 	KUNIT_CASE(detector_joined_late_test),
 	KUNIT_CASE(detector_threshold_test),

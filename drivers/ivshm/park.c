@@ -162,6 +162,16 @@ bool ivshm_park_release(struct ivshm_qp *qp, struct ivshm_frame *f)
 	return any;
 }
 
+void ivshm_park_clear(struct ivshm_qp *qp, struct list_head *frames)
+{
+	u32 i;
+
+	qp->rate_at = U64_MAX;
+	for (i = 0; i < IVSHM_PARKS && qp->nr_parked; i++)
+		if (qp->parks[i].dst_id)
+			ivshm_park_empty(qp, &qp->parks[i], frames);
+}
+
 void ivshm_park_retry(struct ivshm_qp *qp)
 {
 	struct ivshm_park *uplink = ivshm_park_find(qp, IVSHM_PARK_UPLINK);

@@ -453,7 +453,13 @@ static unsigned long ivshm_qp_work(struct ivshm_qp *qp, unsigned long bits, u64 
 			    BIT(IVSHM_WORK_TAP_OUT)))
 			again |= ivshm_tx_work(qp);
 	}
-	*deadline = min(ivshm_park_deadline(qp), qp->linger.until);
+	/* What came from the tap may be answered soon. */
+	if (rx->started && tx->started && !again && bits & BIT(IVSHM_WORK_TAP_IN) &&
+	    ivshm_tx_poll(qp, IVSHM_VQ_RX))
+		again |= BIT(IVSHM_WORK_TX);
+	/* Without a ring nothing can be done about them. */
+	if (tx->started)
+		*deadline = min(ivshm_park_deadline(qp), qp->linger.until);
 	if (rx->started && qp->isolating && qp->isolating != qp->isolated)
 		*deadline = min(*deadline, qp->isolate_at);
 	if (rx->started && qp->tap_since)

@@ -30,38 +30,76 @@ void ivshm_tx_drop(struct ivshm_qp *qp, struct ivshm_frame *f,
 	ivshm_tx_done(qp, f);
 }
 
-static void ivshm_tx_publish(struct ivshm_qp *qp)
+/* Give back what is completed, as far as there is a ring. False: it has to be brought in. */
+static bool ivshm_tx_try_publish(struct ivshm_qp *qp)
 {
 	struct ivshm_vring *ring = &qp->vq[IVSHM_VQ_TX].ring;
 	bool missing, signal = false, hold = false;
-	int err = 0;
 
-	do {
-		ivshm_gmem_read_lock(qp->gm);
-		missing = ivshm_vring_begin(ring, ivshm_gmem_generation(qp->gm));
-		if (!missing && !ring->broken) {
-			ivshm_vring_push(ring, qp->tx_used, qp->nr_tx_used);
-			hold = ivshm_tx_hold_signal(qp);
-			signal = !hold && ivshm_vring_should_signal(ring);
-		}
-		ivshm_gmem_read_unlock(qp->gm);
-		/* A signal: the VMM stops us and will not look at the ring. */
-		if (missing)
-			err = ivshm_qp_fault(qp, IVSHM_VQ_TX);
-	} while (missing && !err);
-	/* Later, once the VMM has said where the ring is. */
-	if (err == -EINPROGRESS)
-		return;
+	ivshm_gmem_read_lock(qp->gm);
+	missing = ivshm_vring_begin(ring, ivshm_gmem_generation(qp->gm));
+	if (!missing && !ring->broken) {
+		ivshm_vring_push(ring, qp->tx_used, qp->nr_tx_used);
+		hold = ivshm_tx_hold_signal(qp);
+		signal = !hold && ivshm_vring_should_signal(ring);
+	}
+	ivshm_gmem_read_unlock(qp->gm);
+	if (missing)
+		return false;
 	qp->nr_tx_used = 0;
 	qp->linger.owes = hold;
 	if (signal)
 		ivshm_qp_interrupt(qp, IVSHM_VQ_TX);
+	return true;
+}
+
+static void ivshm_tx_publish(struct ivshm_qp *qp)
+{
+	int err = 0;
+
+	while (!err && !ivshm_tx_try_publish(qp))
+		err = ivshm_qp_fault(qp, IVSHM_VQ_TX);
+	switch (err) {
+	case 0:
+		return;
+	case -EINTR:
+		/* After the pause that we are asked for. */
+		ivshm_worker_wake(&qp->worker, IVSHM_WORK_TX);
+		return;
+	case -EINPROGRESS:
+		/* Once the VMM has said where the ring is. */
+		return;
+	default:
+		qp->nr_tx_used = 0;
+		qp->linger.owes = false;
+		return;
+	}
 }
 
 void ivshm_tx_complete(struct ivshm_qp *qp)
 {
 	if (qp->nr_tx_used)
 		ivshm_tx_publish(qp);
+}
+
+void ivshm_tx_abandon(struct ivshm_qp *qp)
+{
+	bool owes = qp->linger.owes;
+	struct ivshm_frame *f, *next;
+	LIST_HEAD(frames);
+
+	list_splice_init(&qp->redo, &frames);
+	ivshm_park_clear(qp, &frames);
+	list_for_each_entry_safe(f, next, &frames, list) {
+		list_del(&f->list);
+		ivshm_tx_drop(qp, f, IVSHM_A_STAT_DROP_MEMORY);
+	}
+	ivshm_park_tidy(qp);
+	qp->linger = (struct ivshm_linger){ .until = U64_MAX };
+	/* Nobody waits for the memory of the ring here. */
+	if (qp->vq[IVSHM_VQ_TX].started && (owes || qp->nr_tx_used))
+		ivshm_tx_try_publish(qp);
+	qp->nr_tx_used = 0;
 }
 
 /* How much of a frame the detector wants to see. */
@@ -136,7 +174,7 @@ static void ivshm_tx_reset(struct ivshm_frame *f, const struct ivshm_vring_chain
  * A chain of more segments than a frame keeps, or in memory that cannot be
  * mirrored: into a kernel buffer at once. May sleep.
  * 0 with the frame taken or dropped, -ENOENT if there is none any more, -EINPROGRESS if
- * a translation is missing.
+ * a translation is missing, -EINTR to be tried again.
  */
 static int ivshm_tx_fetch_long(struct ivshm_qp *qp, struct list_head *frames)
 {
@@ -170,7 +208,7 @@ static int ivshm_tx_fetch_long(struct ivshm_qp *qp, struct list_head *frames)
 	if (!err)
 		err = ivshm_segs_copy(qp, qp->segs, chain.nr_out, qp->hdr_len,
 				      f->buf->data, f->len);
-	if (err == -EINPROGRESS) {
+	if (err == -EINPROGRESS || err == -EINTR) {
 		kvfree(f->buf);
 		f->buf = NULL;
 		list_add(&f->list, &qp->free);
@@ -266,15 +304,10 @@ unlock:
 	return err;
 }
 
-/*
- * The ring is empty: look at it for as long as the VMM asked for before the
- * guest has to notify us, unless there is other work for this processor.  True
- * if there is something to do.
- */
-static bool ivshm_tx_poll(struct ivshm_qp *qp)
+bool ivshm_tx_poll(struct ivshm_qp *qp, u32 index)
 {
 	struct ivshm_vq *vq = &qp->vq[IVSHM_VQ_TX];
-	u64 us = READ_ONCE(vq->busyloop), end;
+	u64 us = READ_ONCE(qp->vq[index].busyloop), end;
 	bool found = false;
 
 	/* Frames that wait have their time. */
@@ -310,7 +343,8 @@ static bool ivshm_tx_enable_kick(struct ivshm_qp *qp)
 /* The ring is empty: true if it is not to be looked at before its time, or a kick. */
 static bool ivshm_tx_idle(struct ivshm_qp *qp)
 {
-	return ivshm_tx_linger(qp) || (!ivshm_tx_poll(qp) && !ivshm_tx_enable_kick(qp));
+	return ivshm_tx_linger(qp) ||
+	       (!ivshm_tx_poll(qp, IVSHM_VQ_TX) && !ivshm_tx_enable_kick(qp));
 }
 
 static unsigned long ivshm_tx_rounds(struct ivshm_qp *qp)

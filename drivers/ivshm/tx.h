@@ -5,7 +5,8 @@
  *   tx.c         take a batch of chains, check and copy headers; later publish
  *                the chains of frames that are done
  *   tx_linger.c  when to look at the ring again             (does not sleep)
- *   tx_fast.c    a run of simple frames for one receiver    (does not sleep)
+ *   tx_fast.c    a run of simple frames for one receiver, which does not sleep, or
+ *                for the uplink, which may
  *   tx_direct.c  decide each, deliver runs for one receiver   (does not sleep)
  *   tx_wait.c    have frames wait, or drop them             (does not sleep)
  *   tx_rest.c    uplink, flooding, faults, conversions             (may sleep)
@@ -16,9 +17,12 @@
 #ifndef _IVSHM_TX_H
 #define _IVSHM_TX_H
 
+#include <linux/if_ether.h>
 #include <linux/netdev_features.h>
 #include <linux/types.h>
 #include <linux/ivshm_netlink.h>
+
+#include <asm/unaligned.h>
 
 struct ivshm_buf;
 struct ivshm_frame;
@@ -28,17 +32,30 @@ struct ivshm_pair;
 struct ivshm_qp;
 struct ivshm_tx_fast;
 struct ivshm_uplink_batch;
+struct ivshm_vring_few;
 struct ivshm_vring_seg;
 struct list_head;
 struct virtio_net_hdr;
 
 /* Take and send what the guest made available. Returns work to do again. */
 unsigned long ivshm_tx_work(struct ivshm_qp *qp);
+/*
+ * There is nothing to do: look at the transmit ring for as long as the VMM asked for by
+ * queue @index, until other work comes, or somebody else for this processor.  True if
+ * there is something in the ring.
+ */
+bool ivshm_tx_poll(struct ivshm_qp *qp, u32 index);
 /* Decide and send @frames, struct ivshm_frame. Leaves the list empty. */
 void ivshm_tx_dispatch(struct ivshm_qp *qp, struct list_head *frames);
 /* Done with @f, which is in no list: its chain is to be completed. */
 void ivshm_tx_done(struct ivshm_qp *qp, struct ivshm_frame *f);
-/* The same for a frame that is lost, with the counter that says why. */
+/*
+ * The queue stops, its worker is held: what is left of what was taken, as memory or the
+ * ring was not to be had, is lost, and nothing waits any more.  Its chains are given
+ * back if the ring is there.
+ */
+void ivshm_tx_abandon(struct ivshm_qp *qp);
+/* As ivshm_tx_done() for a frame that is lost, with the counter that says why. */
 void ivshm_tx_drop(struct ivshm_qp *qp, struct ivshm_frame *f,
 		   enum ivshm_attr_stat why);
 /*
@@ -48,8 +65,14 @@ void ivshm_tx_drop(struct ivshm_qp *qp, struct ivshm_frame *f,
  */
 void ivshm_tx_direct(struct ivshm_qp *qp, struct list_head *frames);
 /*
- * Straight to one receiver, what is simple enough. Returns how many frames went,
- * to be completed; 0 if the next is for the general way.  Does not sleep.
+ * Tell those who are about to stop listening to their taps that frames may still come
+ * that way from @qp, until its tx_uplink is cleared.  False: none may any more.  Under
+ * RCU.
+ */
+bool ivshm_tx_announce(struct ivshm_qp *qp);
+/*
+ * Straight to one receiver or to the uplink, what is simple enough. Returns how many
+ * frames went, to be completed; 0 if the next is for the general way.  May sleep.
  */
 u32 ivshm_tx_fast(struct ivshm_qp *qp);
 struct ivshm_tx_fast *ivshm_tx_fast_alloc(void);
@@ -116,6 +139,19 @@ void ivshm_frame_hash(struct ivshm_qp *qp, struct ivshm_frame *f);
 /* The same to be had; may sleep.  0 or as ivshm_frame_read(). */
 int ivshm_frame_need_hash(struct ivshm_qp *qp, struct ivshm_frame *f);
 
+/* An Ethernet header, 14 bytes, as two words that overlap. */
+struct ivshm_tx_key {
+	u64 lo, hi;
+};
+
+static __always_inline struct ivshm_tx_key ivshm_tx_key(const void *eth)
+{
+	return (struct ivshm_tx_key){
+		.lo = get_unaligned((const u64 *)eth),
+		.hi = get_unaligned((const u64 *)(eth + ETH_HLEN - sizeof(u64))),
+	};
+}
+
 struct ivshm_buf *ivshm_buf_alloc(u32 len);
 void ivshm_bufs_free(struct list_head *bufs);
 
@@ -152,6 +188,8 @@ bool ivshm_park_busy(const struct ivshm_qp *qp, u32 dst_id);
  * go before it in that list. True if there were any.
  */
 bool ivshm_park_release(struct ivshm_qp *qp, struct ivshm_frame *f);
+/* All waiting frames to the end of @frames; nobody waits any more. */
+void ivshm_park_clear(struct ivshm_qp *qp, struct list_head *frames);
 /* All waiting frames go through ivshm_tx_dispatch() again. */
 void ivshm_park_retry(struct ivshm_qp *qp);
 /* When the first waiting frame gives up; ktime, ns, U64_MAX for none. */
@@ -169,6 +207,15 @@ u32 ivshm_uplink_queued(struct ivshm_qp *qp);
 int ivshm_uplink_send(struct ivshm_qp *qp, struct ivshm_frame *f);
 /* Send what is in the batch, and count it. */
 void ivshm_uplink_flush(struct ivshm_qp *qp);
+/* The same, and no more is sent for now. */
+void ivshm_uplink_end(struct ivshm_qp *qp);
+/*
+ * Send the frames of up to @n chains as long as they are small and their Ethernet
+ * header is @eth.  Returns how many: 0 also if their memory is not there, or the tap is
+ * to be asked for each frame.  May sleep.
+ */
+u32 ivshm_uplink_send_few(struct ivshm_qp *qp, const struct ivshm_vring_few *few, u32 n,
+			  const struct ethhdr *eth);
 struct ivshm_uplink_batch *ivshm_uplink_batch_alloc(void);
 void ivshm_uplink_batch_free(struct ivshm_uplink_batch *b);
 /*

@@ -12,17 +12,15 @@
 #include "trace.h"
 #include "tx.h"
 
-/*
- * Tell those who are about to stop listening to their taps whether frames may
- * still come that way.  Under RCU.
- */
-static void ivshm_tx_announce(struct ivshm_qp *qp)
+bool ivshm_tx_announce(struct ivshm_qp *qp)
 {
 	WRITE_ONCE(qp->tx_uplink, true);
 	/* Before the port's coupling is looked at; see ivshm_uplink_quiet(). */
 	smp_mb();
-	if (qp->port && ivshm_port_isolated(qp->port))
-		WRITE_ONCE(qp->tx_uplink, false);
+	if (!qp->port || !ivshm_port_isolated(qp->port))
+		return true;
+	WRITE_ONCE(qp->tx_uplink, false);
+	return false;
 }
 
 static void ivshm_tx_set_macs(struct ivshm_frame *f, const u8 *macs)

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The straight way for most frames: a run for one receiver, each frame of few
- * segments, into one buffer, all of them within two pages each.  Whatever is not
- * so, and whatever needs more than that, is left in the rings for tx.c.
+ * segments, into one buffer, all of them within two pages each; or a run for the
+ * uplink, of few segments, with the same Ethernet header.  Whatever is not so, and
+ * whatever needs more than that, is left in the rings for tx.c.
  *
  * The rules are those of deliver.h: heads are claimed under the receiver's
  * lock, what is copied was mapped in the same read section, and what the
@@ -13,8 +14,7 @@
 #include <linux/mm.h>
 #include <linux/slab.h>
 
-#include <asm/unaligned.h>
-
+#include "addr.h"
 #include "capture.h"
 #include "coupling.h"
 #include "deliver.h"
@@ -31,9 +31,10 @@ struct ivshm_tx_copy {
 	struct virtio_net_hdr_mrg_rxbuf hdr;
 };
 
-/* @off: the last frames were not for this. @full: the receiver has no buffers. */
+/* @max: chains to be taken at once. @full: the receiver has no buffers. */
 struct ivshm_tx_fast {
-	bool off, full;
+	u32 max;
+	bool full;
 	struct ethhdr eth;
 	u32 nr;
 	u64 bytes;
@@ -45,7 +46,11 @@ struct ivshm_tx_fast {
 
 struct ivshm_tx_fast *ivshm_tx_fast_alloc(void)
 {
-	return kvzalloc(sizeof(struct ivshm_tx_fast), GFP_KERNEL_ACCOUNT);
+	struct ivshm_tx_fast *fast = kvzalloc(sizeof(*fast), GFP_KERNEL_ACCOUNT);
+
+	if (fast)
+		fast->max = IVSHM_BATCH;
+	return fast;
 }
 
 void ivshm_tx_fast_free(struct ivshm_tx_fast *fast)
@@ -64,8 +69,7 @@ static u32 ivshm_tx_fast_take(struct ivshm_qp *qp, struct ivshm_tx_fast *fast)
 	ivshm_gmem_read_lock(qp->gm);
 	if (!ring->broken && !ivshm_vring_begin(ring, ivshm_gmem_generation(qp->gm))) {
 		ivshm_vring_disable_kick(ring);
-		/* One tells whether it goes on as last time. */
-		n = ivshm_vring_pop_few(ring, fast->tx, fast->off ? 1 : IVSHM_BATCH, false);
+		n = ivshm_vring_pop_few(ring, fast->tx, fast->max, false);
 	}
 	ok = n && fast->tx[0].seg[0].len >= head &&
 	     ivshm_gmem_peek(qp->gm, fast->tx[0].seg[0].addr, head, false, &span) &&
@@ -98,19 +102,6 @@ static __always_inline bool ivshm_tx_fast_header(const struct virtio_net_hdr *ra
 	return csum && start >= ETH_HLEN && start + offset + sizeof(__sum16) <= len;
 }
 
-/* An Ethernet header, 14 bytes, as two words that overlap. */
-struct ivshm_tx_key {
-	u64 lo, hi;
-};
-
-static __always_inline struct ivshm_tx_key ivshm_tx_fast_key(const void *eth)
-{
-	return (struct ivshm_tx_key){
-		.lo = get_unaligned((const u64 *)eth),
-		.hi = get_unaligned((const u64 *)(eth + ETH_HLEN - sizeof(u64))),
-	};
-}
-
 /*
  * Look up the frames of up to @n chains: as far as they are for us, up to @max
  * bytes with the vnet header, and have the addresses and the protocol of the
@@ -120,7 +111,7 @@ static __always_inline struct ivshm_tx_key ivshm_tx_fast_key(const void *eth)
 static noinline u32 ivshm_tx_fast_sources(struct ivshm_qp *qp, struct ivshm_tx_fast *fast,
 					  u32 n, u32 max, bool csum)
 {
-	struct ivshm_tx_key run = ivshm_tx_fast_key(&fast->eth), key;
+	struct ivshm_tx_key run = ivshm_tx_key(&fast->eth), key;
 	bool le = qp->vq[IVSHM_VQ_TX].ring.le;
 	struct ivshm_tx_copy *copy = fast->copy;
 	const struct ivshm_vring_few *tx = fast->tx;
@@ -139,7 +130,7 @@ static noinline u32 ivshm_tx_fast_sources(struct ivshm_qp *qp, struct ivshm_tx_f
 						  false, &copy->src[j]))
 				return i;
 		/* Once compared it is not looked at again. */
-		key = ivshm_tx_fast_key(copy->src[0].addr + hdr_len);
+		key = ivshm_tx_key(copy->src[0].addr + hdr_len);
 		if (key.lo != run.lo || key.hi != run.hi ||
 		    unlikely(!ivshm_tx_fast_header(copy->src[0].addr, tx->len - hdr_len, le,
 						   csum, &copy->hdr)))
@@ -310,36 +301,63 @@ static struct ivshm_qp *ivshm_tx_fast_queue(struct ivshm_qp *qp, const struct iv
 	return dst;
 }
 
+/*
+ * Whether all frames with the Ethernet header of the first take the uplink, and no more
+ * is to be done about them: what tells of its sender's IP addresses is looked into.
+ */
+static bool ivshm_tx_fast_leaves(struct ivshm_qp *qp, const struct ethhdr *eth)
+{
+	return !ivshm_addr_tells((const u8 *)eth, sizeof(*eth)) && ivshm_tx_announce(qp);
+}
+
+/*
+ * How many are worth taking next time, as @done of @n went by the uplink.  One tells
+ * whether it goes on as last time.
+ */
+static u32 ivshm_tx_fast_next(u32 n, u32 done)
+{
+	return done == n ? IVSHM_BATCH : clamp_t(u32, 2 * done, 1, IVSHM_BATCH);
+}
+
 u32 ivshm_tx_fast(struct ivshm_qp *qp)
 {
 	struct ivshm_tx_fast *fast = qp->fast;
 	struct ivshm_vring_used *used;
 	struct ivshm_decision d = {};
 	struct ivshm_qp *dst = NULL;
-	u32 n, i, max, done = 0;
+	u32 n, i, max = 0, done = 0;
+	bool uplink = true;
 
 	/*
 	 * Nothing overtakes what waits, what is watched takes a kernel buffer, and who
 	 * traces decisions wants to see each.
 	 */
 	if (ivshm_capture_on() || trace_ivshm_decide_enabled() || qp->nr_parked ||
-	    !list_empty(&qp->redo) || !qp->port || ivshm_gmem_translated(qp->gm))
+	    !list_empty(&qp->redo) || ivshm_gmem_translated(qp->gm))
 		return 0;
 	n = ivshm_tx_fast_take(qp, fast);
 	if (!n)
 		return 0;
 
 	rcu_read_lock();
-	max = eth_type_vlan(fast->eth.h_proto) ? 0 :
-	      ivshm_detector_direct(qp->port, (const u8 *)&fast->eth, &d);
+	if (eth_type_vlan(fast->eth.h_proto))
+		uplink = false;
+	else if (qp->port)
+		max = ivshm_detector_direct(qp->port, (const u8 *)&fast->eth, &d, &uplink);
 	if (max)
 		dst = ivshm_tx_fast_queue(qp, &d);
 	if (dst && dst != qp) {
 		max = min_t(u32, max, IVSHM_FRAME_MAX) + qp->hdr_len;
 		done = ivshm_tx_fast_to(qp, dst, &d, fast, n, max);
 	}
+	uplink = uplink && ivshm_tx_fast_leaves(qp, &fast->eth);
 	rcu_read_unlock();
-	fast->off = !dst;
+	if (uplink) {
+		done = ivshm_uplink_send_few(qp, fast->tx, n, &fast->eth);
+		/* After the last frame was sent. */
+		smp_store_release(&qp->tx_uplink, false);
+	}
+	fast->max = dst ? IVSHM_BATCH : ivshm_tx_fast_next(n, done);
 
 	ivshm_vring_unpop(&qp->vq[IVSHM_VQ_TX].ring, n - done);
 	used = qp->tx_used + qp->nr_tx_used;

@@ -303,7 +303,7 @@ void ivshm_tx_dispatch(struct ivshm_qp *qp, struct list_head *frames)
 
 		ivshm_tx_direct(qp, frames);
 		err = ivshm_tx_rest(qp, frames);
-		ivshm_uplink_flush(qp);
+		ivshm_uplink_end(qp);
 		/* In front: what is there was taken later than what was parked. */
 		if (err)
 			list_splice_init(frames, &qp->redo);

@@ -23,8 +23,13 @@
 /* Pieces that a frame in the VMM's memory may be in. */
 #define IVSHM_UPLINK_VECS	(2 * IVSHM_FRAME_SEGS)
 
-/* Frames on their way to the tap. */
+/*
+ * Frames on their way to the tap. @has_mm: the worker has the VMM's mappings, as
+ * ivshm_gmem_borrow() said in @entered, until ivshm_uplink_end().
+ */
 struct ivshm_uplink_batch {
+	bool has_mm;
+	int entered;
 	struct page_frag frag;
 	u32 nr;
 	u64 bytes;
@@ -80,20 +85,61 @@ void ivshm_uplink_flush(struct ivshm_qp *qp)
 	b->bytes = 0;
 }
 
+void ivshm_uplink_end(struct ivshm_qp *qp)
+{
+	struct ivshm_uplink_batch *b = qp->uplink;
+
+	ivshm_uplink_flush(qp);
+	if (b->has_mm)
+		ivshm_gmem_give_back(qp->gm, b->entered);
+	b->has_mm = false;
+}
+
+/* A tap whose send buffer is limited has to be asked frame by frame. */
+static bool ivshm_uplink_batches(const struct ivshm_qp *qp)
+{
+	const struct socket *sock = qp->vq[IVSHM_VQ_TX].sock;
+
+	return qp->tx_batched && READ_ONCE(sock->sk->sk_sndbuf) == INT_MAX;
+}
+
+/* What the tap wants to have in front of a frame. */
+static u32 ivshm_uplink_pad(const struct ivshm_qp *qp)
+{
+	struct sock *sk = qp->vq[IVSHM_VQ_TX].sock->sk;
+
+	return SKB_DATA_ALIGN(sizeof(struct tun_xdp_hdr) + NET_SKB_PAD + NET_IP_ALIGN +
+			      (sock_flag(sk, SOCK_XDP) ? XDP_PACKET_HEADROOM : 0));
+}
+
+/* What a frame takes of a page fragment. */
+static u32 ivshm_uplink_size(u32 pad, u32 len)
+{
+	return SKB_DATA_ALIGN(pad + len) + SKB_DATA_ALIGN(sizeof(struct skb_shared_info));
+}
+
+/* The frame of @len bytes is there, behind @pad bytes at @buf. */
+static void ivshm_uplink_put(struct ivshm_uplink_batch *b, void *buf, u32 pad, u32 len, u32 size)
+{
+	struct xdp_buff *xdp = &b->xdp[b->nr++];
+	struct tun_xdp_hdr *hdr = buf;
+
+	hdr->buflen = size;
+	xdp_init_buff(xdp, size, NULL);
+	xdp_prepare_buff(xdp, buf, pad, len, true);
+	b->frag.offset += size;
+	b->bytes += len;
+}
+
 /* Put @f into the batch. -ENOSPC if it is too large, or as ivshm_frame_read(). */
 static int ivshm_uplink_add(struct ivshm_qp *qp, struct ivshm_frame *f)
 {
-	struct sock *sk = qp->vq[IVSHM_VQ_TX].sock->sk;
+	u32 pad = ivshm_uplink_pad(qp), size = ivshm_uplink_size(pad, f->len);
 	struct ivshm_uplink_batch *b = qp->uplink;
 	struct tun_xdp_hdr *hdr;
-	u32 pad, size;
 	void *buf;
 	int err;
 
-	pad = SKB_DATA_ALIGN(sizeof(*hdr) + NET_SKB_PAD + NET_IP_ALIGN +
-			     (sock_flag(sk, SOCK_XDP) ? XDP_PACKET_HEADROOM : 0));
-	size = SKB_DATA_ALIGN(pad + f->len) +
-	       SKB_DATA_ALIGN(sizeof(struct skb_shared_info));
 	if (size > PAGE_SIZE)
 		return -ENOSPC;
 	if (!skb_page_frag_refill(size, &b->frag, GFP_KERNEL))
@@ -103,20 +149,114 @@ static int ivshm_uplink_add(struct ivshm_qp *qp, struct ivshm_frame *f)
 	if (err)
 		return err;
 	get_page(b->frag.page);
-	b->frag.offset += size;
 
 	hdr = buf;
-	hdr->buflen = size;
 	if (qp->sock_hdr)
 		hdr->gso = f->raw;
 	else
 		memset(&hdr->gso, 0, sizeof(hdr->gso));
-	xdp_init_buff(&b->xdp[b->nr], size, NULL);
-	xdp_prepare_buff(&b->xdp[b->nr], buf, pad, f->len, true);
-	b->bytes += f->len;
-	if (++b->nr == IVSHM_BATCH)
+	ivshm_uplink_put(b, buf, pad, f->len, size);
+	if (b->nr == IVSHM_BATCH)
 		ivshm_uplink_flush(qp);
 	return 0;
+}
+
+/* Copy a chain, from its first @skip bytes on. Read section; false: not there, or too far. */
+static __always_inline bool ivshm_uplink_copy_few(struct ivshm_gmem *gm,
+						  struct ivshm_gmem_window *win,
+						  const struct ivshm_vring_few *few,
+						  const struct ivshm_gmem_span *first,
+						  u32 skip, void *to)
+{
+	struct ivshm_gmem_span span = *first;
+	u32 i, n;
+
+	for (i = 0; ; skip = 0) {
+		n = span.len - skip;
+		memcpy(to, span.addr + skip, n);
+		to += n;
+		if (unlikely(span.len < few->seg[i].len)) {
+			n = few->seg[i].len - span.len;
+			memcpy(to, span.next, n);
+			to += n;
+		}
+		if (likely(++i == few->nr))
+			return true;
+		if (!ivshm_gmem_peek_near(gm, win, few->seg[i].addr, few->seg[i].len, false,
+					  &span))
+			return false;
+	}
+}
+
+/*
+ * Frames into the rest of the page fragment, as many as fit and are for this.  Read
+ * section. Returns how many.
+ */
+static noinline u32 ivshm_uplink_fill(struct ivshm_qp *qp, const struct ivshm_vring_few *few,
+				      u32 n, u32 pad, const struct ethhdr *eth)
+{
+	const struct ivshm_tx_key run = ivshm_tx_key(eth);
+	u32 hdr_len = qp->hdr_len, head = hdr_len + ETH_HLEN, len, size, i;
+	struct ivshm_uplink_batch *b = qp->uplink;
+	struct ivshm_gmem_window win = {};
+	struct ivshm_gmem_span span;
+	struct tun_xdp_hdr *hdr;
+	struct ivshm_tx_key key;
+	void *buf;
+
+	for (i = 0; i < n && b->bytes < IVSHM_BATCH_BYTES; i++, few++) {
+		len = few->len - hdr_len;
+		size = ivshm_uplink_size(pad, len);
+		if (unlikely(size > PAGE_SIZE || b->frag.offset + size > b->frag.size ||
+			     !ivshm_gmem_peek_near(qp->gm, &win, few->seg[0].addr,
+						   few->seg[0].len, false, &span) ||
+			     span.len < head))
+			break;
+		/* Once compared it is not looked at again. */
+		key = ivshm_tx_key(span.addr + hdr_len);
+		if (key.lo != run.lo || key.hi != run.hi)
+			break;
+		buf = page_address(b->frag.page) + b->frag.offset;
+		hdr = buf;
+		if (likely(qp->sock_hdr))
+			memcpy(&hdr->gso, span.addr, sizeof(hdr->gso));
+		else
+			memset(&hdr->gso, 0, sizeof(hdr->gso));
+		memcpy(buf + pad, eth, ETH_HLEN);
+		if (!ivshm_uplink_copy_few(qp->gm, &win, few, &span, head, buf + pad + ETH_HLEN))
+			break;
+		ivshm_uplink_put(b, buf, pad, len, size);
+	}
+	/* One reference for each frame. */
+	if (i)
+		page_ref_add(b->frag.page, i);
+	return i;
+}
+
+u32 ivshm_uplink_send_few(struct ivshm_qp *qp, const struct ivshm_vring_few *few, u32 n,
+			  const struct ethhdr *eth)
+{
+	struct ivshm_uplink_batch *b = qp->uplink;
+	u32 pad, size, done = 0, got;
+
+	if (!ivshm_uplink_batches(qp))
+		return 0;
+	pad = ivshm_uplink_pad(qp);
+	while (done < n && few[done].len > qp->hdr_len) {
+		/* In a read section nothing is allocated: room for one at least. */
+		size = ivshm_uplink_size(pad, few[done].len - qp->hdr_len);
+		if (size > PAGE_SIZE || !skb_page_frag_refill(size, &b->frag, GFP_KERNEL))
+			break;
+		ivshm_gmem_read_lock(qp->gm);
+		got = ivshm_uplink_fill(qp, few + done, n - done, pad, eth);
+		ivshm_gmem_read_unlock(qp->gm);
+		if (!got)
+			break;
+		done += got;
+	}
+	qp->linger.bytes += b->bytes;
+	ivshm_uplink_flush(qp);
+	return done;
 }
 
 static int ivshm_uplink_result(struct ivshm_qp *qp, const struct ivshm_frame *f, int err)
@@ -138,8 +278,9 @@ static int ivshm_uplink_send_user(struct ivshm_qp *qp, struct ivshm_frame *f)
 {
 	struct socket *sock = qp->vq[IVSHM_VQ_TX].sock;
 	struct msghdr msg = { .msg_flags = MSG_DONTWAIT };
-	struct iovec *vec = qp->uplink->vec;
-	int entered, n = 0, got = 0, err;
+	struct ivshm_uplink_batch *b = qp->uplink;
+	struct iovec *vec = b->vec;
+	int n = 0, got = 0, err;
 	u32 i;
 
 	ivshm_gmem_read_lock(qp->gm);
@@ -152,15 +293,17 @@ static int ivshm_uplink_send_user(struct ivshm_qp *qp, struct ivshm_frame *f)
 	if (got < 0)
 		return got;
 
-	entered = ivshm_gmem_borrow(qp->gm);
-	if (entered < 0)
-		return entered;
+	/* Once for all of them: mappings are dear to change. */
+	if (!b->has_mm) {
+		b->entered = ivshm_gmem_borrow(qp->gm);
+		if (b->entered < 0)
+			return b->entered;
+		b->has_mm = true;
+	}
 	iov_iter_init(&msg.msg_iter, ITER_SOURCE, vec, n, qp->hdr_len + f->len);
 	if (!qp->sock_hdr)
 		iov_iter_advance(&msg.msg_iter, qp->hdr_len);
 	err = sock->ops->sendmsg(sock, &msg, iov_iter_count(&msg.msg_iter));
-	ivshm_gmem_give_back(qp->gm, entered);
-
 	if (err == -EFAULT)
 		return fatal_signal_pending(current) ? -EINTR : -EFAULT;
 	return ivshm_uplink_result(qp, f, err);
@@ -193,8 +336,7 @@ int ivshm_uplink_send(struct ivshm_qp *qp, struct ivshm_frame *f)
 
 	if (!sock)
 		return -EIO;
-	/* A tap whose send buffer is limited has to be asked frame by frame. */
-	if (qp->tx_batched && READ_ONCE(sock->sk->sk_sndbuf) == INT_MAX)
+	if (ivshm_uplink_batches(qp))
 		err = ivshm_uplink_add(qp, f);
 	if (err != -ENOSPC)
 		return err;

@@ -102,6 +102,13 @@ static int ivshm_worker_thread(void *data)
 			ivshm_worker_sleep(w, deadline);
 			continue;
 		}
+		/*
+		 * Not ours: one that was for a fault that ended by itself, or
+		 * somebody's with the right to send it.  With it no fault would
+		 * ever end well again.  Who pauses us sends another.
+		 */
+		if (!(bits & BIT(IVSHM_WORK_STOP)) && signal_pending(current))
+			flush_signals(current);
 		/* What was asked for before the pause is done before it. */
 		again = 0;
 		if (bits & ~BIT(IVSHM_WORK_STOP)) {

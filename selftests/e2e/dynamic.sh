@@ -16,13 +16,12 @@ declared_before_start()
 
 all_running()
 {
-	local guest port
+	local guest
+	local -A macvtap_of=([a]=mvt0 [b]=mvt1)
 
 	for guest in "${guests[@]}"; do
 		wait_for 5 port_is "${port_of[$guest]}" running || return
-	done
-	for port in mvt0 mvt1; do
-		wait_for 5 port_is "$port" running || return
+		[ -z "${macvtap_of[$guest]:-}" ] || wait_for 5 port_is "${macvtap_of[$guest]}" running || return
 	done
 }
 

@@ -92,7 +92,7 @@ network_gone()
 	local link
 
 	ip netns del far
-	for link in vnet3 vnet4 br1; do
+	for link in vnet3 vnet4 vnet5 vnet6 vnet7 br1; do
 		[ ! -e "/sys/class/net/$link" ] || net_del "$link"
 	done
 	net_del vnet0 vnet1 vnet2 low0 br0

@@ -9,9 +9,9 @@
 # was declared once, and engages again each time.
 
 # The same for "guest_start" and "guest_restore". A card can be plugged into
-# "slot", with descriptor 45 for its device.
+# "hotslot", with descriptor 45 for its device.
 c_options=(--tap vnet2 --ip "${address[c]}/24" --vhost /dev/ivshm-net --open "45=/dev/ivshm-net"
-	--extra "-action reboot=reset -device pcie-root-port,id=slot,chassis=1 -device virtio-balloon-pci")
+	--extra "-action reboot=reset -device pcie-root-port,id=hotslot,chassis=1 -device virtio-balloon-pci")
 
 # event_told PORT STATE - since the last look
 events_seen=0
@@ -91,7 +91,7 @@ plugged()
 	events_look
 	net_tap vnet3 br0 || return
 	guest_hmp c "netdev_add tap,id=hot0,ifname=vnet3,script=no,downscript=no,vhost=on,vhostfd=45" &&
-		guest_hmp c "device_add virtio-net-pci,netdev=hot0,id=hot,bus=slot,mac=52:54:00:0c:0c:0c,romfile=" || rc=1
+		guest_hmp c "device_add virtio-net-pci,netdev=hot0,id=hot,bus=hotslot,mac=52:54:00:0c:0c:0c,romfile=" || rc=1
 	wait_for "$patience" card_is_there && guest_run a "ip addr add 203.0.113.1/24 dev eth0" &&
 		guest_run c "ip link set eth1 up && ip addr add 203.0.113.3/24 dev eth1" || rc=1
 	wait_for "$patience" card_joined || { pair lan0 vnet3 vnet0; rc=1; }

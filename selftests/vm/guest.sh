@@ -19,7 +19,7 @@
 #     --iommu intel                  a vIOMMU; cards behind it translate for
 #                                    themselves (ATS). Before the cards
 #     --mem M                        MiB (default 192)
-#     --ram anon|memfd|file:PATH     what backs it (default anon)
+#     --ram anon|memfd|hugetlb|file:PATH  what backs it (default anon)
 #     --cpus N                       processors (default 1)
 #     --files DIR                    these files too, at the guest's root
 #     --append "ARGS"                more of its kernel's command line
@@ -134,7 +134,7 @@ guest_start()
 {
 	local name=$1 dir=$guest_dir/$1
 	local mem=192 ram=anon cpus=1 files='' extra='' nics=0 initrd=$IVSHM_GUEST_INITRD as=$1 from=''
-	local iommu='' nic_if='' nic_kind nic_mac nic_ip nic_mtu nic_vhost nic_queues nic_net nic_dev machine
+	local iommu='' nic_if='' nic_kind nic_mac nic_ip nic_mtu nic_vhost nic_queues nic_net nic_dev machine='' ram_object=''
 	local -a guest_args=() guest_opens=() tap_args=()
 	local guest_cmdline
 	shift
@@ -178,18 +178,18 @@ guest_start()
 	done
 	guest_nic_done || return 1
 
+	# By the name that anonymous memory has, so that a guest can move from one kind to another.
 	case $ram in
-	anon) machine='' ;;
-	memfd)
-		machine=,memory-backend=ram
-		guest_args+=(-object "memory-backend-memfd,id=ram,size=${mem}M,share=on")
-		;;
-	file:*)
-		machine=,memory-backend=ram
-		guest_args+=(-object "memory-backend-file,id=ram,size=${mem}M,share=on,mem-path=${ram#file:}")
-		;;
+	anon) ;;
+	memfd) ram_object="memory-backend-memfd" ;;
+	hugetlb) ram_object="memory-backend-memfd,hugetlb=on,hugetlbsize=2M" ;;
+	file:*) ram_object="memory-backend-file,mem-path=${ram#file:}" ;;
 	*) echo "guest_start: --ram $ram?" >&2; return 2 ;;
 	esac
+	if [ -n "$ram_object" ]; then
+		machine=,memory-backend=pc.ram
+		guest_args+=(-object "$ram_object,id=pc.ram,size=${mem}M,share=on,x-use-canonical-path-for-ramblock-id=off")
+	fi
 	rm -rf "$dir"
 	mkdir -p "$dir"
 	echo "$mem" >"$dir/mem"
