@@ -76,31 +76,39 @@ static int parse_address(const struct ctx *ctx, const char *word, struct word_ad
 		     strchr(word, '/') ? ": it is that of one host, without a prefix" : "");
 }
 
+enum keyword {
+	KEYWORD_PORT,
+	KEYWORD_LLADDR,
+};
+
+static int parse_keyword(const struct ctx *ctx, void *decl, unsigned int keyword,
+			 const char *value)
+{
+	struct word_addr mac;
+
+	if (keyword == KEYWORD_PORT) {
+		if (word_name(ctx, "NAME", value))
+			return RC_USAGE;
+		address_set_port(decl, value);
+		return 0;
+	}
+	if (!word_addr(value, &mac) || mac.kind != WORD_MAC)
+		return usage(ctx, "\"%s\" is no MAC address", value);
+	address_set_lladdr(decl, &mac);
+	return 0;
+}
+
 /* What follows the address. */
 static int parse_rest(const struct ctx *ctx, json_t *decl, int argc, char **argv)
 {
-	static const char *const keywords[] = { "port", "lladdr", NULL };
-	struct word_addr mac;
-	int match, i;
+	static const char *const keywords[] = {
+		[KEYWORD_PORT] = "port",
+		[KEYWORD_LLADDR] = "lladdr",
+		NULL
+	};
 
-	for (i = 0; i < argc; i += 2) {
-		match = word_match(argv[i], keywords);
-		if (match < 0)
-			return word_unknown(ctx, "keyword", argv[i], match, keywords);
-		if (json_object_get(decl, keywords[match]))
-			return usage(ctx, "%s is given twice", keywords[match]);
-		if (i + 1 == argc)
-			return usage(ctx, "missing argument: the value of %s", keywords[match]);
-		if (!match) {
-			if (word_name(ctx, "NAME", argv[i + 1]))
-				return RC_USAGE;
-			address_set_port(decl, argv[i + 1]);
-			continue;
-		}
-		if (!word_addr(argv[i + 1], &mac) || mac.kind != WORD_MAC)
-			return usage(ctx, "\"%s\" is no MAC address", argv[i + 1]);
-		address_set_lladdr(decl, &mac);
-	}
+	if (word_pairs(ctx, "keyword", keywords, argc, argv, parse_keyword, decl))
+		return RC_USAGE;
 	if (!json_object_get(decl, "port"))
 		return usage_missing(ctx, "port NAME");
 	return 0;

@@ -34,14 +34,13 @@ struct request {
 	uint64_t value[OPT_BYTES + 1];
 };
 
-static int parse_option(const struct ctx *ctx, struct request *req,
-			unsigned int option, const char *word)
+static int parse_option(const struct ctx *ctx, void *arg, unsigned int option,
+			const char *word)
 {
+	struct request *req = arg;
 	uint64_t *value = &req->value[option];
 	uint32_t number = 0;
 
-	if (req->given & 1U << option)
-		return usage(ctx, "%s is given twice", options[option]);
 	req->given |= 1U << option;
 	if (option == OPT_BYTES)
 		return word_size(ctx, "bytes", word, value);
@@ -100,20 +99,10 @@ static int send_peer(struct ctx *ctx, const struct request *req, uint8_t cmd,
 static int peer_allow(struct ctx *ctx, int argc, char **argv)
 {
 	struct request req = { 0 };
-	int i, option;
 
-	if (parse_names(ctx, &req, argc, argv))
+	if (parse_names(ctx, &req, argc, argv) ||
+	    word_pairs(ctx, "option", options, argc - 2, argv + 2, parse_option, &req))
 		return RC_USAGE;
-	for (i = 2; i < argc; i += 2) {
-		option = word_match(argv[i], options);
-		if (option < 0)
-			return word_unknown(ctx, "option", argv[i], option, options);
-		if (i + 1 == argc)
-			return usage(ctx, "missing argument: the value of %s",
-				     options[option]);
-		if (parse_option(ctx, &req, (unsigned int)option, argv[i + 1]))
-			return RC_USAGE;
-	}
 	return send_peer(ctx, &req, IVSHM_CMD_PEER_SET, "allow");
 }
 

@@ -46,11 +46,13 @@ static const char *const options[] = {
 /**
  * struct request - what the user asks for
  * @name:  of the region
+ * @first: first option of those that the verb takes
  * @given: mask of enum option: has a value
  * @value: by enum option
  */
 struct request {
 	const char *name;
+	unsigned int first;
 	unsigned int given;
 	uint64_t value[OPTIONS];
 };
@@ -100,15 +102,14 @@ static int parse_group(const struct ctx *ctx, const char *word, uint64_t *value)
 	return 0;
 }
 
-static int parse_option(const struct ctx *ctx, struct request *req,
-			unsigned int option, const char *word)
+static int parse_option(const struct ctx *ctx, void *arg, unsigned int index,
+			const char *word)
 {
+	struct request *req = arg;
+	unsigned int option = req->first + index;
 	uint64_t *value = &req->value[option];
 
-	if (req->given & 1U << option)
-		return usage(ctx, "%s is given twice", options[option]);
 	req->given |= 1U << option;
-
 	switch (option) {
 	case OPT_MODE:
 		return parse_mode(ctx, word, value);
@@ -132,19 +133,10 @@ static int parse_options(const struct ctx *ctx, struct request *req,
 			 unsigned int first, unsigned int last, int argc, char **argv)
 {
 	const char *words[OPTIONS + 1] = { NULL };
-	int i, match;
 
 	memcpy(words, &options[first], (last + 1 - first) * sizeof(words[0]));
-	for (i = 0; i < argc; i += 2) {
-		match = word_match(argv[i], words);
-		if (match < 0)
-			return word_unknown(ctx, "option", argv[i], match, words);
-		if (i + 1 == argc)
-			return usage(ctx, "missing argument: the value of %s", words[match]);
-		if (parse_option(ctx, req, first + (unsigned int)match, argv[i + 1]))
-			return RC_USAGE;
-	}
-	return 0;
+	req->first = first;
+	return word_pairs(ctx, "option", words, argc, argv, parse_option, req);
 }
 
 /* NAME [OPTION VALUE]... with those of "add" */

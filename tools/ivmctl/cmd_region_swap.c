@@ -39,13 +39,12 @@ struct request {
 	uint64_t value[OPT_KEEP + 1];
 };
 
-static int parse_option(const struct ctx *ctx, struct request *req,
-			unsigned int option, const char *word)
+static int parse_option(const struct ctx *ctx, void *arg, unsigned int option,
+			const char *word)
 {
 	static const char *const keeps[] = { "pool", NULL };
+	struct request *req = arg;
 
-	if (req->given & 1U << option)
-		return usage(ctx, "%s is given twice", options[option]);
 	req->given |= 1U << option;
 	switch (option) {
 	case OPT_POOL:
@@ -59,23 +58,6 @@ static int parse_option(const struct ctx *ctx, struct request *req,
 	default:
 		return word_size(ctx, options[option], word, &req->value[option]);
 	}
-}
-
-static int parse_options(const struct ctx *ctx, struct request *req, int argc, char **argv)
-{
-	int i, option;
-
-	for (i = 0; i < argc; i += 2) {
-		option = word_match(argv[i], options);
-		if (option < 0)
-			return word_unknown(ctx, "option", argv[i], option, options);
-		if (i + 1 == argc)
-			return usage(ctx, "missing argument: the value of %s",
-				     options[option]);
-		if (parse_option(ctx, req, (unsigned int)option, argv[i + 1]))
-			return RC_USAGE;
-	}
-	return 0;
 }
 
 static int send_swap(struct ctx *ctx, const struct request *req)
@@ -155,7 +137,7 @@ int region_swap(struct ctx *ctx, int argc, char **argv)
 			return usage_extra(ctx, argv[back + 1 + force]);
 		argc = back;
 	}
-	if (parse_options(ctx, &req, argc, argv))
+	if (word_pairs(ctx, "option", options, argc, argv, parse_option, &req))
 		return RC_USAGE;
 	if (!(req.given & 1U << OPT_AT))
 		return usage_missing(ctx, "at OFFSET");

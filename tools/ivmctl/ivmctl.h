@@ -162,6 +162,16 @@ const char *word_suggest(const char *word, const char *const *words);
  * wrong place. Returns 0 or RC_USAGE.
  */
 int word_name(const struct ctx *ctx, const char *what, const char *word);
+/*
+ * Words that come in twos, "OPTION VALUE": call @take, with the index of OPTION in
+ * @words, for each of them, of which each may be there once. @kind says what
+ * they are. Returns 0 or RC_USAGE.
+ */
+int word_pairs(const struct ctx *ctx, const char *kind, const char *const *words,
+	       int argc, char **argv,
+	       int (*take)(const struct ctx *ctx, void *arg, unsigned int option,
+			   const char *value),
+	       void *arg);
 /**
  * struct word_option - an option of a command, among its words
  * @name:  without dashes, NULL at the end of a list

@@ -181,6 +181,30 @@ int word_unknown(const struct ctx *ctx, const char *kind, const char *word,
 		     list);
 }
 
+int word_pairs(const struct ctx *ctx, const char *kind, const char *const *words,
+	       int argc, char **argv,
+	       int (*take)(const struct ctx *ctx, void *arg, unsigned int option,
+			   const char *value),
+	       void *arg)
+{
+	unsigned int given = 0;
+	int i, match;
+
+	for (i = 0; i < argc; i += 2) {
+		match = word_match(argv[i], words);
+		if (match < 0)
+			return word_unknown(ctx, kind, argv[i], match, words);
+		if (given & 1U << match)
+			return usage(ctx, "%s is given twice", words[match]);
+		given |= 1U << match;
+		if (i + 1 == argc)
+			return usage(ctx, "missing argument: the value of %s", words[match]);
+		if (take(ctx, arg, (unsigned int)match, argv[i + 1]))
+			return RC_USAGE;
+	}
+	return 0;
+}
+
 int word_name(const struct ctx *ctx, const char *what, const char *word)
 {
 	if (!*word)
