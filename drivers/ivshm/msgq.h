@@ -133,6 +133,7 @@ struct ivshm_msg {
  * @rcu:	to be freed by
  * @active:	the file, and senders that are at it
  * @idle:	when @active is 0
+ * @closing:	the file waits for that; written without a lock
  * @region:	whose it is; there while @active is not 0, and to its file
  * @depth:	most messages that wait, or that it is to be told of
  * @most_slots:	most landing slots that wait
@@ -162,6 +163,7 @@ struct ivshm_msgq {
 	struct rcu_head rcu;
 	refcount_t active;
 	struct completion idle;
+	bool closing;
 	struct ivshm_region *region;
 	u32 depth;
 	u32 most_slots;

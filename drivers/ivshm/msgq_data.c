@@ -20,7 +20,7 @@ static int bring_copy(struct ivshm_msgq *q, struct ivshm_msgq *to,
 {
 	msg->how = IVSHM_MSGQ_COPY;
 	return ivshm_region_copy(q->region, arg->offset, to->region,
-				 msg->landing->offset, arg->len);
+				 msg->landing->offset, arg->len, &to->closing);
 }
 
 static int bring_move(struct ivshm_msgq *q, struct ivshm_msgq *to,

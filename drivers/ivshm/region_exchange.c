@@ -431,7 +431,8 @@ void ivshm_region_take_out_anyway(struct ivshm_region *to, unsigned long at,
 }
 
 int ivshm_region_copy(const struct ivshm_region *from, u64 offset,
-		      const struct ivshm_region *to, u64 to_offset, u64 len)
+		      const struct ivshm_region *to, u64 to_offset, u64 len,
+		      const bool *closing)
 {
 	struct page *src, *dst;
 	size_t part;
@@ -450,6 +451,8 @@ int ivshm_region_copy(const struct ivshm_region *from, u64 offset,
 			err = -EHWPOISON;
 		else if (fatal_signal_pending(current))
 			err = -EINTR;
+		else if (READ_ONCE(*closing))
+			err = -ENODEV;
 		else
 			memcpy_page(dst, offset_in_page(to_offset), src,
 				    offset_in_page(offset), part);

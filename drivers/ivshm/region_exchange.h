@@ -186,13 +186,16 @@ void ivshm_region_take_out_anyway(struct ivshm_region *to, unsigned long at,
  * @to:		region to copy to, another one
  * @to_offset:	where, in bytes
  * @len:	how many
+ * @closing:	becomes true when nobody wants the rest any more
  *
  * Both ranges are within their regions.  Sleeps.  If it fails some may have been
  * copied.
  *
- * Return: 0, -EBUSY (pages are being moved away), -EHWPOISON, -ENODEV or -EINTR.
+ * Return: 0, -EBUSY (pages are being moved away), -EHWPOISON, -ENODEV (also if
+ * @closing) or -EINTR.
  */
 int ivshm_region_copy(const struct ivshm_region *from, u64 offset,
-		      const struct ivshm_region *to, u64 to_offset, u64 len);
+		      const struct ivshm_region *to, u64 to_offset, u64 len,
+		      const bool *closing);
 
 #endif /* _IVSHM_REGION_EXCHANGE_H */

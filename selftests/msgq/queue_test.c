@@ -2,6 +2,7 @@
 /* Message queues: what is sent is received, and no more waits than may. As root. */
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +16,7 @@
 #include "msgq.h"
 
 #define SIZE	(64 * PAGE)
+#define LONG	(32 * MIB)
 
 FIXTURE(queue)
 {
@@ -424,6 +426,61 @@ TEST_F(queue, deleted)
 	EXPECT_EQ(POLLHUP | POLLERR, polled(b->fd));
 	ASSERT_EQ(0, region_force(&self->c, "a"));
 	EXPECT_EQ(-ENODEV, send_range(a, b, 0, PAGE, IVSHM_MSGQ_COPY));
+}
+
+/* A long copy on its way. */
+struct copying {
+	const struct window *a, *b;
+	int err;
+};
+
+static void *copy_on(void *arg)
+{
+	struct copying *c = arg;
+
+	c->err = send_range(c->a, c->b, 0, LONG, IVSHM_MSGQ_COPY);
+	return NULL;
+}
+
+/* A receiver that ends does not wait for the rest of it. */
+TEST_F_TIMEOUT(queue, ends_in_copy, 60)
+{
+	struct control *c = &self->c;
+	int try, fd, stopped = 0;
+	struct copying copying;
+	struct window a, b;
+	pthread_t thread;
+	char *left;
+
+	ASSERT_EQ(0, window_open(c, &a, "la", LONG, 0));
+	ASSERT_EQ(0, region_add(c, "lb", LONG, 0));
+	ASSERT_EQ(0, peer_allow(c, "la", "lb"));
+	/* What is there can be seen when the queue is gone. */
+	fd = region_open(c, "lb", O_RDWR);
+	left = region_map(fd, LONG);
+	ASSERT_NE(MAP_FAILED, left);
+	memset(a.at, 1, LONG);
+	copying = (struct copying){ .a = &a, .b = &b };
+	/* The copy may be over before anything can come in between. */
+	for (try = 0; try < 20 && !stopped; try++) {
+		memset(left, 0, LONG);
+		ASSERT_EQ(0, window_join(c, &b, "lb"));
+		ASSERT_EQ(0, msgq_attach(b.fd, 0, 0));
+		ASSERT_EQ(0, msgq_post(b.fd, 0, LONG, 0));
+		ASSERT_EQ(0, pthread_create(&thread, NULL, copy_on, &copying));
+		while (!__atomic_load_n(left, __ATOMIC_RELAXED))
+			;
+		window_close(&b);
+		/* Nothing comes any more when it has ended. */
+		stopped = !left[LONG - 1];
+		pthread_join(thread, NULL);
+		EXPECT_EQ(stopped ? -ENXIO : 0, copying.err);
+		EXPECT_EQ(stopped, !left[LONG - 1]);
+	}
+	EXPECT_TRUE(stopped);
+	munmap(left, LONG);
+	close(fd);
+	window_close(&a);
 }
 
 TEST_HARNESS_MAIN
