@@ -36,6 +36,7 @@ FIXTURE_SETUP(move)
 FIXTURE_TEARDOWN(move)
 {
 	parameter_set("msgq_move_min", 0);
+	parameter_set("msgq_share_min", 0);
 	windows_close(&self->c, &self->a, &self->b);
 }
 
@@ -280,6 +281,56 @@ TEST_F(move, any_way)
 	EXPECT_TRUE(all(b->at, 0x45, 32));
 }
 
+/* In any way, and with flags: what was done, or a negative error. */
+static int any_way(const struct window *a, const struct window *b, uint64_t offset,
+		   uint64_t len, uint32_t flags)
+{
+	struct ivshm_msgq_send send = {
+		.to = b->number, .offset = offset, .len = len, .flags = flags,
+	};
+
+	return msgq_send(a->fd, &send) ?: (int)send.how;
+}
+
+TEST_F(move, any_way_shared)
+{
+	const uint32_t may = IVSHM_MSGQ_MAY_SHARE | IVSHM_MSGQ_TELL;
+	struct window *a = &self->a, *b = &self->b;
+	struct ivshm_msgq_send send = { .to = b->number, .len = PAGE, .flags = may };
+	struct ivshm_msgq_recv recv;
+	struct ivshm_msgq_done done;
+	int i;
+
+	memset(a->at, 0x44, SIZE);
+	memset(b->at, 0x52, SIZE);
+	ASSERT_EQ(0, parameter_set("msgq_share_min", 2 * PAGE));
+	ASSERT_EQ(0, parameter_set("msgq_move_min", 8 * PAGE));
+	for (i = 0; i < 6; i++)
+		ASSERT_EQ(0, msgq_post(b->fd, i * 8 * PAGE, 8 * PAGE, 1));
+	/* Only if it was allowed, is long enough, and of whole pages that are free. */
+	EXPECT_EQ(IVSHM_MSGQ_SHARE, any_way(a, b, 0, 2 * PAGE, may));
+	EXPECT_EQ(IVSHM_MSGQ_COPY, any_way(a, b, 0, 2 * PAGE, 0));
+	EXPECT_EQ(IVSHM_MSGQ_COPY, any_way(a, b, 0, PAGE, IVSHM_MSGQ_MAY_SHARE));
+	EXPECT_EQ(IVSHM_MSGQ_COPY, any_way(a, b, 1, 2 * PAGE, IVSHM_MSGQ_MAY_SHARE));
+	ASSERT_EQ(0, msgq_post(a->fd, 16 * PAGE, PAGE, 1));
+	EXPECT_EQ(IVSHM_MSGQ_COPY, any_way(a, b, 14 * PAGE, 3 * PAGE, IVSHM_MSGQ_MAY_SHARE));
+	/* What is long enough to be moved is shared all the same. */
+	EXPECT_EQ(IVSHM_MSGQ_SHARE, any_way(a, b, 20 * PAGE, 8 * PAGE, may));
+
+	/* As any message that is shared. */
+	ASSERT_EQ(0, msgq_recv(b->fd, &recv));
+	EXPECT_EQ(IVSHM_MSGQ_SHARE, recv.how);
+	b->at[recv.offset] = 1;
+	EXPECT_EQ(1, a->at[0]);
+	EXPECT_EQ(-EAGAIN, msgq_done(a->fd, &done));
+	EXPECT_EQ(0, msgq_release(b->fd, recv.id));
+	EXPECT_EQ(0, msgq_done(a->fd, &done));
+	EXPECT_TRUE(all(b->at, 0x52, 8));
+	/* Who gives a way means that one. */
+	for (send.how = IVSHM_MSGQ_COPY; send.how <= IVSHM_MSGQ_SHARE; send.how++)
+		EXPECT_EQ(-EINVAL, msgq_send(a->fd, &send));
+}
+
 TEST_F(move, shared)
 {
 	struct window *a = &self->a, *b = &self->b;
@@ -440,6 +491,9 @@ TEST_F(move, large)
 		ASSERT_EQ(0x42, k.at[i]);
 		ASSERT_EQ(0x41, k.at[HUGE + i]);
 	}
+	/* One fault takes less than the copy of so much, on any host. */
+	ASSERT_EQ(0, msgq_post(k.fd, 0, HUGE, 1));
+	EXPECT_EQ(IVSHM_MSGQ_SHARE, any_way(&h, &k, HUGE, HUGE, IVSHM_MSGQ_MAY_SHARE));
 out:
 	window_close(&h);
 	window_close(&k);
