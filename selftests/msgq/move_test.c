@@ -201,10 +201,10 @@ TEST_F(move, pinned_source_keeps_nobody)
 	struct window *a = &self->a, *b = &self->b;
 	struct iovec iov = { .iov_base = a->at, .iov_len = PAGE };
 	struct toucher t = { .at = b->at };
-	unsigned long best = ~0UL, longest;
-	double begin, took = 1;
+	int pipes[2], i, went_on = 0;
+	unsigned long longest;
+	double begin, took;
 	pthread_t thread;
-	int pipes[2], i;
 
 	ASSERT_EQ(0, pipe(pipes));
 	ASSERT_EQ((ssize_t)PAGE, vmsplice(pipes[1], &iov, 1, 0));
@@ -215,19 +215,19 @@ TEST_F(move, pinned_source_keeps_nobody)
 		atomic_store(&t.longest, 0);
 		begin = now();
 		EXPECT_EQ(-EBUSY, send_range(a, b, 0, PAGE, IVSHM_MSGQ_MOVE));
-		took = now() - begin < took ? now() - begin : took;
+		took = now() - begin;
 		touched(&t);
 		longest = atomic_load(&t.longest);
-		best = longest < best ? longest : best;
+		went_on += took > 0.015 && longest < took * 1e6 / 2;
 	}
 	atomic_store(&t.stop, 1);
 	pthread_join(thread, NULL);
 	close(pipes[0]);
 	close(pipes[1]);
 	/* It was waited for, and he went on, unless others had the processor each time. */
-	EXPECT_LT(0.015, took);
-	EXPECT_GT(took * 1e6 / 2, best);
-	TH_LOG("busy after %.1f ms, he was kept for %.3f ms", took * 1e3, best / 1e3);
+	EXPECT_LT(0, went_on);
+	TH_LOG("%d times of 20; at last busy after %.1f ms, he was kept for %.3f ms", went_on,
+	       took * 1e3, longest / 1e3);
 }
 
 TEST_F(move, any_way)
