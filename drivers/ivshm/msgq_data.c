@@ -40,7 +40,7 @@ static int bring_move(struct ivshm_msgq *q, struct ivshm_msgq *to,
 		goto unclaim;
 	err = ivshm_region_move(region, slot_of(region, arg->offset), to->region,
 				slot_of(to->region, msg->landing->offset),
-				slot_of(region, arg->len), patience);
+				slot_of(region, arg->len), patience, &to->closing);
 	/* Nobody else has claimed it meanwhile. */
 	WARN_ON_ONCE(ivshm_region_reclaim(to->region, landing, IVSHM_CLAIM_LANDING));
 	msg->how = IVSHM_MSGQ_MOVE;

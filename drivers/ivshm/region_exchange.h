@@ -86,16 +86,18 @@ enum ivshm_claim_kind ivshm_region_claimed(struct ivshm_region *region,
  * @to_at:	slot of the first there
  * @nr:		number of slots
  * @patience:	milliseconds to wait for references that are about to go
+ * @closing:	becomes true when nobody wants them any more
  *
  * Both ranges are claimed for this, and both regions have users.  If it fails
- * nothing has changed.  Sleeps; a fault into either range waits meanwhile.
+ * nothing has changed, or no more than that some pages of @to were zeroed.  Sleeps; a
+ * fault into either range waits meanwhile.
  *
  * Return: 0, -EBUSY (someone has a reference to a page), -EHWPOISON, -ENODEV (a
- * region was deleted), or -EINTR (the caller is to die).
+ * region was deleted, or @closing), or -EINTR (the caller is to die).
  */
 int ivshm_region_move(struct ivshm_region *from, unsigned long at,
 		      struct ivshm_region *to, unsigned long to_at,
-		      unsigned long nr, unsigned int patience);
+		      unsigned long nr, unsigned int patience, const bool *closing);
 
 /**
  * ivshm_region_lend() - show pages in another region, too
