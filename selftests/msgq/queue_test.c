@@ -400,6 +400,7 @@ TEST_F(queue, owner)
 	EXPECT_EQ(-ENOTCONN, msgq_bind(other, 0, -1));
 	EXPECT_EQ(-EACCES, msgq_attach(ro, 0, 0));
 	EXPECT_EQ(0, send_text(a, b, "x"));
+	EXPECT_EQ(0, msgq_post(b->fd, 0, SIZE, 0));
 	close(b->fd);
 	b->fd = -1;
 	/* The mapping has the file, and so the queue. */
@@ -407,6 +408,8 @@ TEST_F(queue, owner)
 	window_close(b);
 	EXPECT_EQ(0, msgq_attach(other, 0, 0));
 	EXPECT_EQ(-EAGAIN, msgq_recv(other, &recv));
+	/* So are slots that were posted. */
+	EXPECT_EQ(0, msgq_post(other, 0, SIZE, 0));
 	close(other);
 	close(ro);
 }
