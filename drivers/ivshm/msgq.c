@@ -140,6 +140,8 @@ void ivshm_msgq_end(struct ivshm_msgq *q)
 
 	ivshm_rings_end(q);
 	xa_erase(&msgqs, q->region->number);
+	/* Who copies to it stops at the next page: we cannot be killed here. */
+	WRITE_ONCE(q->closing, true);
 	ivshm_msgq_leave(q);
 	wait_for_completion(&q->idle);
 	hrtimer_cancel(&q->timer);

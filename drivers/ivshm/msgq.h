@@ -133,6 +133,7 @@ struct ivshm_msg {
  * @rcu:	to be freed by
  * @active:	the file, and senders that are at it
  * @idle:	when @active is 0
+ * @closing:	the file waits for that; written without a lock
  * @region:	whose it is; there while @active is not 0, and to its file
  * @depth:	most messages that wait, or that it is to be told of
  * @most_slots:	most landing slots that wait
@@ -162,6 +163,7 @@ struct ivshm_msgq {
 	struct rcu_head rcu;
 	refcount_t active;
 	struct completion idle;
+	bool closing;
 	struct ivshm_region *region;
 	u32 depth;
 	u32 most_slots;
@@ -316,8 +318,8 @@ int ivshm_msgq_bring(struct ivshm_msgq *q, struct ivshm_msgq *to,
 		     struct ivshm_msg *msg, const struct ivshm_msgq_send *arg);
 /* Give back what was shared. Sleeps. */
 void ivshm_msgq_take_back(struct ivshm_msgq *to, struct ivshm_msg *msg);
-/* Whether to move @len bytes, in pages of @unit bytes, takes less than a copy. */
-bool ivshm_msgq_cost_moves(u64 len, u64 unit);
+/* How @len bytes, whole pages of @unit bytes, take the least time. */
+enum ivshm_msgq_how ivshm_msgq_cost_choose(u64 len, u64 unit, bool may_share);
 /* The sender is told, if it wants to be, and @msg is gone. Sleeps. */
 void ivshm_msg_end(struct ivshm_msg *msg, enum ivshm_msgq_status status);
 void ivshm_landing_free(struct ivshm_msgq *q, struct ivshm_landing *landing);

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Message queues: what copying and moving take on this host.
+ * Message queues: what copying, moving and sharing take on this host.
  *
  * A copy takes its time for each byte.  A move clears a page for each that it
- * takes, and then both sides fault on a new one.  All of these are measured as the
- * module is loaded, the faults in the memory of whoever loads it.
+ * takes, and then both sides fault on a new one.  To share nothing is cleared, and
+ * only the receiver faults.  All of these are measured as the module is loaded, the
+ * faults in the memory of whoever loads it.
  */
 #include <linux/ktime.h>
 #include <linux/minmax.h>
@@ -20,6 +21,9 @@
 static unsigned int msgq_move_min;
 module_param(msgq_move_min, uint, 0644);
 MODULE_PARM_DESC(msgq_move_min, "Bytes from which on messages sent in any way have their pages moved (0: as it takes less time here)");
+static unsigned int msgq_share_min;
+module_param(msgq_share_min, uint, 0644);
+MODULE_PARM_DESC(msgq_share_min, "Bytes from which on such messages have their pages shared, if their senders allow it (likewise)");
 
 /* More than any cache of one processor has, and few enough to be quick. */
 #define COST_BYTES	(4UL << 20)
@@ -31,21 +35,25 @@ static u64 cost_copy = 1000000;
 static u64 cost_clear = 500000;
 static u64 cost_fault = 1000;
 
-bool ivshm_msgq_cost_moves(u64 len, u64 unit)
+enum ivshm_msgq_how ivshm_msgq_cost_choose(u64 len, u64 unit, bool may_share)
 {
-	unsigned int min = READ_ONCE(msgq_move_min);
-	u64 faults;
+	unsigned int share_min = READ_ONCE(msgq_share_min);
+	unsigned int move_min = READ_ONCE(msgq_move_min);
+	u64 copy, move, share, pages = len >> PAGE_SHIFT;
 
-	if (min)
-		return len >= min;
 	/* Without huge pages a large one is mapped by small ones. */
 	if (!IS_ENABLED(CONFIG_TRANSPARENT_HUGEPAGE))
 		unit = PAGE_SIZE;
-	faults = len / unit;
 	/* In parts of a page, or it would be too much for 64 bits. */
-	len >>= PAGE_SHIFT;
-	return len * cost_clear / (COST_BYTES >> PAGE_SHIFT) + 2 * faults * cost_fault <
-	       len * cost_copy / (COST_BYTES >> PAGE_SHIFT);
+	copy = pages * cost_copy / (COST_BYTES >> PAGE_SHIFT);
+	share = len / unit * cost_fault;
+	move = pages * cost_clear / (COST_BYTES >> PAGE_SHIFT) + 2 * share;
+	/* What is worth to be moved takes less yet if it is shared. */
+	if (may_share && (share_min ? len >= share_min : share < copy))
+		return IVSHM_MSGQ_SHARE;
+	if (move_min ? len >= move_min : move < copy)
+		return IVSHM_MSGQ_MOVE;
+	return IVSHM_MSGQ_COPY;
 }
 
 /*

@@ -20,7 +20,7 @@ static int bring_copy(struct ivshm_msgq *q, struct ivshm_msgq *to,
 {
 	msg->how = IVSHM_MSGQ_COPY;
 	return ivshm_region_copy(q->region, arg->offset, to->region,
-				 msg->landing->offset, arg->len);
+				 msg->landing->offset, arg->len, &to->closing);
 }
 
 static int bring_move(struct ivshm_msgq *q, struct ivshm_msgq *to,
@@ -40,7 +40,7 @@ static int bring_move(struct ivshm_msgq *q, struct ivshm_msgq *to,
 		goto unclaim;
 	err = ivshm_region_move(region, slot_of(region, arg->offset), to->region,
 				slot_of(to->region, msg->landing->offset),
-				slot_of(region, arg->len), patience);
+				slot_of(region, arg->len), patience, &to->closing);
 	/* Nobody else has claimed it meanwhile. */
 	WARN_ON_ONCE(ivshm_region_reclaim(to->region, landing, IVSHM_CLAIM_LANDING));
 	msg->how = IVSHM_MSGQ_MOVE;
@@ -108,23 +108,41 @@ void ivshm_msgq_take_back(struct ivshm_msgq *to, struct ivshm_msg *msg)
 	msg->loan = NULL;
 }
 
-/* Whether pages can move where any way will do, and whether that is worth it. */
-static bool auto_moves(const struct ivshm_region *region,
-		       const struct ivshm_region *to, const struct ivshm_msg *msg,
-		       const struct ivshm_msgq_send *arg)
+/* What is worth it where any way will do, of what pages can. */
+static enum ivshm_msgq_how auto_how(const struct ivshm_region *region,
+				    const struct ivshm_region *to,
+				    const struct ivshm_msg *msg,
+				    const struct ivshm_msgq_send *arg)
 {
 	u64 unit = PAGE_SIZE << region->order;
 
-	return region->order == to->order &&
-	       IS_ALIGNED(arg->offset | arg->len | msg->landing->offset, unit) &&
-	       ivshm_msgq_cost_moves(arg->len, unit);
+	if (region->order != to->order ||
+	    !IS_ALIGNED(arg->offset | arg->len | msg->landing->offset, unit))
+		return IVSHM_MSGQ_COPY;
+	return ivshm_msgq_cost_choose(arg->len, unit, arg->flags & IVSHM_MSGQ_MAY_SHARE);
+}
+
+static int bring_auto(struct ivshm_msgq *q, struct ivshm_msgq *to,
+		      struct ivshm_msg *msg, const struct ivshm_msgq_send *arg)
+{
+	int err = -EBUSY;
+
+	switch (auto_how(q->region, to->region, msg, arg)) {
+	case IVSHM_MSGQ_SHARE:
+		err = bring_share(q, to, msg, arg);
+		break;
+	case IVSHM_MSGQ_MOVE:
+		err = bring_move(q, to, msg, arg, 0);
+		break;
+	default:
+		break;
+	}
+	return err == -EBUSY ? bring_copy(q, to, msg, arg) : err;
 }
 
 int ivshm_msgq_bring(struct ivshm_msgq *q, struct ivshm_msgq *to,
 		     struct ivshm_msg *msg, const struct ivshm_msgq_send *arg)
 {
-	int err;
-
 	switch (arg->how) {
 	case IVSHM_MSGQ_COPY:
 		return bring_copy(q, to, msg, arg);
@@ -133,11 +151,6 @@ int ivshm_msgq_bring(struct ivshm_msgq *q, struct ivshm_msgq *to,
 	case IVSHM_MSGQ_SHARE:
 		return bring_share(q, to, msg, arg);
 	default:
-		if (auto_moves(q->region, to->region, msg, arg)) {
-			err = bring_move(q, to, msg, arg, 0);
-			if (err != -EBUSY)
-				return err;
-		}
-		return bring_copy(q, to, msg, arg);
+		return bring_auto(q, to, msg, arg);
 	}
 }

@@ -25,9 +25,11 @@ static int send_check(const struct ivshm_msgq *q, const struct ivshm_msgq *to,
 {
 	const struct ivshm_region *region = q->region;
 
-	if (arg->flags & ~IVSHM_MSGQ_TELL || arg->reserved ||
+	if (arg->flags & ~(IVSHM_MSGQ_TELL | IVSHM_MSGQ_MAY_SHARE) || arg->reserved ||
 	    arg->how > IVSHM_MSGQ_SHARE || arg->defer_us > IVSHM_MSGQ_DEFER_US_MAX ||
 	    arg->inline_len > IVSHM_MSGQ_INLINE_MAX || q == to)
+		return -EINVAL;
+	if (arg->flags & IVSHM_MSGQ_MAY_SHARE && arg->how != IVSHM_MSGQ_AUTO)
 		return -EINVAL;
 	if (arg->offset > region->size || arg->len > region->size - arg->offset ||
 	    (!arg->len && (arg->offset || by_pages(arg->how))))

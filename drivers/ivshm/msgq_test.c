@@ -196,14 +196,15 @@ static void msgq_held_test(struct kunit *test)
 {
 	struct qt *qt = test->priv;
 	struct page *page = qt->a->slot[0];
+	const bool *closing = &qt->to->closing;
 
 	WRITE_ONCE(qt->a->slot[0], ivshm_slot_held(page));
 	KUNIT_EXPECT_PTR_EQ(test, ivshm_region_lock_page(qt->a, 0), ERR_PTR(-EAGAIN));
 	KUNIT_EXPECT_PTR_EQ(test, ivshm_region_get_page(qt->a, 0), ERR_PTR(-EAGAIN));
 	KUNIT_EXPECT_EQ(test, page_count(page), 1);
-	KUNIT_EXPECT_EQ(test, ivshm_region_move(qt->a, 0, qt->b, 0, 1, 0), -EBUSY);
-	KUNIT_EXPECT_EQ(test, ivshm_region_move(qt->b, 0, qt->a, 0, 1, 0), -EBUSY);
-	KUNIT_EXPECT_EQ(test, ivshm_region_copy(qt->a, 0, qt->b, 0, 1), -EBUSY);
+	KUNIT_EXPECT_EQ(test, ivshm_region_move(qt->a, 0, qt->b, 0, 1, 0, closing), -EBUSY);
+	KUNIT_EXPECT_EQ(test, ivshm_region_move(qt->b, 0, qt->a, 0, 1, 0, closing), -EBUSY);
+	KUNIT_EXPECT_EQ(test, ivshm_region_copy(qt->a, 0, qt->b, 0, 1, closing), -EBUSY);
 	qt_expect_whole(test, qt->b);
 	WRITE_ONCE(qt->a->slot[0], page);
 	qt_expect_whole(test, qt->a);
@@ -325,7 +326,7 @@ static void msgq_late_timer_test(struct kunit *test)
 	qt_take(test, qt);
 }
 
-/* A receiver's region that goes while something is brought there. */
+/* A receiver that ends, or its region, while something is brought there. */
 static void msgq_gone_test(struct kunit *test)
 {
 	struct qt *qt = test->priv;
@@ -338,6 +339,10 @@ static void msgq_gone_test(struct kunit *test)
 	for (how = IVSHM_MSGQ_AUTO; how <= IVSHM_MSGQ_SHARE; how++)
 		KUNIT_EXPECT_EQ(test, qt_send(qt, 0, PAGE_SIZE, how), -ENXIO);
 	WRITE_ONCE(qt->b->slot[0], page);
+	qt->to->closing = true;
+	for (how = IVSHM_MSGQ_COPY; how <= IVSHM_MSGQ_MOVE; how++)
+		KUNIT_EXPECT_EQ(test, qt_send(qt, 0, PAGE_SIZE, how), -ENXIO);
+	qt->to->closing = false;
 	qt_expect_whole(test, qt->a);
 	qt_expect_whole(test, qt->b);
 	KUNIT_EXPECT_EQ(test, qt->to->nr_msgs, 0);

@@ -150,7 +150,7 @@ static void slot_clear(struct page *page, unsigned int order)
 
 int ivshm_region_move(struct ivshm_region *from, unsigned long at,
 		      struct ivshm_region *to, unsigned long to_at,
-		      unsigned long nr, unsigned int patience)
+		      unsigned long nr, unsigned int patience, const bool *closing)
 {
 	unsigned long i, end;
 	struct page *page;
@@ -177,12 +177,22 @@ int ivshm_region_move(struct ivshm_region *from, unsigned long at,
 	if (err)
 		goto unhold_to;
 
-	/* From here on nobody else has any of the pages, and nothing can fail. */
+	/* Nobody else has any of the pages. This takes the time, and can be given up. */
+	for (i = 0; i < nr; i++) {
+		if (fatal_signal_pending(current))
+			err = -EINTR;
+		else if (READ_ONCE(*closing))
+			err = -ENODEV;
+		if (err)
+			goto unfreeze_to;
+		slot_clear(ivshm_slot_page(to->slot[to_at + i]), to->order);
+	}
+	/* From here on nothing can fail. */
 	for (i = 0; i < nr; i++) {
 		page = ivshm_slot_page(to->slot[to_at + i]);
-		slot_clear(page, to->order);
 		WRITE_ONCE(to->slot[to_at + i], from->slot[at + i]);
 		WRITE_ONCE(from->slot[at + i], ivshm_slot_held(page));
+		cond_resched();
 	}
 	slots_unfreeze(to, to_at, nr);
 	slots_unfreeze(from, at, nr);
@@ -190,6 +200,8 @@ int ivshm_region_move(struct ivshm_region *from, unsigned long at,
 	slots_unhold(from, at, nr);
 	return 0;
 
+unfreeze_to:
+	slots_unfreeze(to, to_at, nr);
 unhold_to:
 	slots_unhold(to, to_at, nr);
 unfreeze_from:
@@ -431,7 +443,8 @@ void ivshm_region_take_out_anyway(struct ivshm_region *to, unsigned long at,
 }
 
 int ivshm_region_copy(const struct ivshm_region *from, u64 offset,
-		      const struct ivshm_region *to, u64 to_offset, u64 len)
+		      const struct ivshm_region *to, u64 to_offset, u64 len,
+		      const bool *closing)
 {
 	struct page *src, *dst;
 	size_t part;
@@ -450,6 +463,8 @@ int ivshm_region_copy(const struct ivshm_region *from, u64 offset,
 			err = -EHWPOISON;
 		else if (fatal_signal_pending(current))
 			err = -EINTR;
+		else if (READ_ONCE(*closing))
+			err = -ENODEV;
 		else
 			memcpy_page(dst, offset_in_page(to_offset), src,
 				    offset_in_page(offset), part);

@@ -86,16 +86,18 @@ enum ivshm_claim_kind ivshm_region_claimed(struct ivshm_region *region,
  * @to_at:	slot of the first there
  * @nr:		number of slots
  * @patience:	milliseconds to wait for references that are about to go
+ * @closing:	becomes true when nobody wants them any more
  *
  * Both ranges are claimed for this, and both regions have users.  If it fails
- * nothing has changed.  Sleeps; a fault into either range waits meanwhile.
+ * nothing has changed, or no more than that some pages of @to were zeroed.  Sleeps; a
+ * fault into either range waits meanwhile.
  *
  * Return: 0, -EBUSY (someone has a reference to a page), -EHWPOISON, -ENODEV (a
- * region was deleted), or -EINTR (the caller is to die).
+ * region was deleted, or @closing), or -EINTR (the caller is to die).
  */
 int ivshm_region_move(struct ivshm_region *from, unsigned long at,
 		      struct ivshm_region *to, unsigned long to_at,
-		      unsigned long nr, unsigned int patience);
+		      unsigned long nr, unsigned int patience, const bool *closing);
 
 /**
  * ivshm_region_lend() - show pages in another region, too
@@ -186,13 +188,16 @@ void ivshm_region_take_out_anyway(struct ivshm_region *to, unsigned long at,
  * @to:		region to copy to, another one
  * @to_offset:	where, in bytes
  * @len:	how many
+ * @closing:	becomes true when nobody wants the rest any more
  *
  * Both ranges are within their regions.  Sleeps.  If it fails some may have been
  * copied.
  *
- * Return: 0, -EBUSY (pages are being moved away), -EHWPOISON, -ENODEV or -EINTR.
+ * Return: 0, -EBUSY (pages are being moved away), -EHWPOISON, -ENODEV (also if
+ * @closing) or -EINTR.
  */
 int ivshm_region_copy(const struct ivshm_region *from, u64 offset,
-		      const struct ivshm_region *to, u64 to_offset, u64 len);
+		      const struct ivshm_region *to, u64 to_offset, u64 len,
+		      const bool *closing);
 
 #endif /* _IVSHM_REGION_EXCHANGE_H */

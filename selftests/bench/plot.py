@@ -4,7 +4,7 @@ SVG plots from the figures of "bench": plot.py JSON DIRECTORY
 
     performance-size.svg    host instructions per frame, by its size
     performance-ports.svg   the same by the number of guests that send to each other
-    performance-messages.svg, performance-messages-busy.svg    time for a message
+    performance-messages.svg, and so on with -busy and -large    time for a message
 """
 
 import json
@@ -129,6 +129,8 @@ PLOTS = (
     ("ports", "Guests that all send to each other, 64-byte frames", "ports-", "guests", FRAMES),
     ("messages", "What a message takes", "alone-", "bytes of a message", MESSAGES),
     ("messages-busy", "What a message takes whose receiver's guest runs", "busy-",
+     "bytes of a message", MESSAGES),
+    ("messages-large", "What a message takes in windows of large pages", "large-",
      "bytes of a message", MESSAGES),
 )
 

@@ -171,7 +171,8 @@ TEST_F(abuse, sends)
 	BAD(to, ~0U, ENXIO);
 	BAD(to, 255, ENXIO);
 	BAD(to, a->number, EINVAL);
-	BAD(flags, 2, EINVAL);
+	BAD(flags, IVSHM_MSGQ_MAY_SHARE, EINVAL);
+	BAD(flags, 4, EINVAL);
 	BAD(flags, ~0U, EINVAL);
 	BAD(offset, SIZE, EINVAL);
 	BAD(offset, SIZE - PAGE + 1, EINVAL);

@@ -4,8 +4,13 @@
  * guest cannot read them, afterwards the sender's cannot, and at no moment both. As
  * root, with KVM; the guests are loops in real mode.
  */
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "kselftest_harness.h"
@@ -168,6 +173,81 @@ TEST_F_TIMEOUT(guests, sharing_is_seen, 60)
 	guest_end(to);
 	EXPECT_TRUE(atomic_load(&from->ended_by) == KVM_EXIT_HLT ||
 		    atomic_load(&to->ended_by) == KVM_EXIT_HLT);
+}
+
+/*
+ * What is told of while this thread does something: a buffer of our own, so that nobody
+ * is in anybody's way.
+ */
+#define TRACING	"/sys/kernel/tracing"
+#define BUFFER	TRACING "/instances/ivshm-msgq"
+
+static int trace_begin(void)
+{
+	char pid[16];
+
+	mount("tracefs", TRACING, "tracefs", 0, NULL);
+	rmdir(BUFFER);
+	if (mkdir(BUFFER, 0700))
+		return -errno;
+	snprintf(pid, sizeof(pid), "%d", gettid());
+	return file_write(BUFFER "/set_event_pid", pid) ?:
+	       file_write(BUFFER "/events/kvm/kvm_unmap_hva_range/enable", "1") ?:
+	       file_write(BUFFER "/events/tlb/tlb_flush/enable", "1");
+}
+
+/* Ranges that nested page tables lost, how many of them were @size, and flushes. */
+static void trace_count(size_t size, int *ranges, int *whole, int *flushes)
+{
+	FILE *f = fopen(BUFFER "/trace", "r");
+	unsigned long first, end;
+	char line[512], *at;
+
+	*ranges = *whole = *flushes = 0;
+	while (f && fgets(line, sizeof(line), f)) {
+		/* Those of a switch to another task are not ours. */
+		*flushes += strstr(line, " tlb_flush: ") && !strstr(line, "task switch");
+		at = strstr(line, " unmap range: ");
+		if (!at || sscanf(at, " unmap range: %lx -- %lx", &first, &end) != 2)
+			continue;
+		++*ranges;
+		*whole += end - first == size;
+	}
+	if (f)
+		fclose(f);
+}
+
+/* A range leaves the page tables at once, those of guests, too, not page by page. */
+TEST_F_TIMEOUT(guests, one_unmap, 60)
+{
+	struct guest *from = &self->from, *to = &self->to;
+	struct window *a = &self->a, *b = &self->b;
+	int err, ranges, whole, flushes;
+	double end = now() + 30;
+
+	if (self->kvm < 0)
+		SKIP(return, "no KVM");
+	while (!word(a, PAGES - 1) && !ended(from, to))
+		usleep(1000);
+	err = trace_begin();
+	if (err == -ENOENT)
+		SKIP(return, "no tracing in this kernel");
+	ASSERT_EQ(0, err);
+	ASSERT_EQ(0, msgq_post(b->fd, 0, SIZE, 0));
+	do {
+		/* Opened to be written to, it is emptied. */
+		close(open(BUFFER "/trace", O_WRONLY | O_TRUNC | O_CLOEXEC));
+		err = send_range(a, b, 0, SIZE, IVSHM_MSGQ_MOVE);
+	} while (err == -EBUSY && now() < end);
+	trace_count(SIZE, &ranges, &whole, &flushes);
+	rmdir(BUFFER);
+	ASSERT_EQ(0, err);
+	TH_LOG("%d pages: %d ranges unmapped, %d flushes", PAGES, ranges, flushes);
+	/* Two machines are told, each of the sender's range and the receiver's. */
+	EXPECT_EQ(4, ranges);
+	EXPECT_EQ(4, whole);
+	EXPECT_LT(0, flushes);
+	EXPECT_GE(4, flushes);
 }
 
 TEST_HARNESS_MAIN

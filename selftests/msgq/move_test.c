@@ -36,6 +36,7 @@ FIXTURE_SETUP(move)
 FIXTURE_TEARDOWN(move)
 {
 	parameter_set("msgq_move_min", 0);
+	parameter_set("msgq_share_min", 0);
 	windows_close(&self->c, &self->a, &self->b);
 }
 
@@ -200,10 +201,10 @@ TEST_F(move, pinned_source_keeps_nobody)
 	struct window *a = &self->a, *b = &self->b;
 	struct iovec iov = { .iov_base = a->at, .iov_len = PAGE };
 	struct toucher t = { .at = b->at };
-	unsigned long best = ~0UL, longest;
-	double begin, took = 1;
+	int pipes[2], i, went_on = 0;
+	unsigned long longest;
+	double begin, took;
 	pthread_t thread;
-	int pipes[2], i;
 
 	ASSERT_EQ(0, pipe(pipes));
 	ASSERT_EQ((ssize_t)PAGE, vmsplice(pipes[1], &iov, 1, 0));
@@ -214,19 +215,19 @@ TEST_F(move, pinned_source_keeps_nobody)
 		atomic_store(&t.longest, 0);
 		begin = now();
 		EXPECT_EQ(-EBUSY, send_range(a, b, 0, PAGE, IVSHM_MSGQ_MOVE));
-		took = now() - begin < took ? now() - begin : took;
+		took = now() - begin;
 		touched(&t);
 		longest = atomic_load(&t.longest);
-		best = longest < best ? longest : best;
+		went_on += took > 0.015 && longest < took * 1e6 / 2;
 	}
 	atomic_store(&t.stop, 1);
 	pthread_join(thread, NULL);
 	close(pipes[0]);
 	close(pipes[1]);
 	/* It was waited for, and he went on, unless others had the processor each time. */
-	EXPECT_LT(0.015, took);
-	EXPECT_GT(took * 1e6 / 2, best);
-	TH_LOG("busy after %.1f ms, he was kept for %.3f ms", took * 1e3, best / 1e3);
+	EXPECT_LT(0, went_on);
+	TH_LOG("%d times of 20; at last busy after %.1f ms, he was kept for %.3f ms", went_on,
+	       took * 1e3, longest / 1e3);
 }
 
 TEST_F(move, any_way)
@@ -278,6 +279,56 @@ TEST_F(move, any_way)
 	EXPECT_EQ(0, msgq_send(a->fd, &send));
 	EXPECT_TRUE(send.how == IVSHM_MSGQ_COPY || send.how == IVSHM_MSGQ_MOVE);
 	EXPECT_TRUE(all(b->at, 0x45, 32));
+}
+
+/* In any way, and with flags: what was done, or a negative error. */
+static int any_way(const struct window *a, const struct window *b, uint64_t offset,
+		   uint64_t len, uint32_t flags)
+{
+	struct ivshm_msgq_send send = {
+		.to = b->number, .offset = offset, .len = len, .flags = flags,
+	};
+
+	return msgq_send(a->fd, &send) ?: (int)send.how;
+}
+
+TEST_F(move, any_way_shared)
+{
+	const uint32_t may = IVSHM_MSGQ_MAY_SHARE | IVSHM_MSGQ_TELL;
+	struct window *a = &self->a, *b = &self->b;
+	struct ivshm_msgq_send send = { .to = b->number, .len = PAGE, .flags = may };
+	struct ivshm_msgq_recv recv;
+	struct ivshm_msgq_done done;
+	int i;
+
+	memset(a->at, 0x44, SIZE);
+	memset(b->at, 0x52, SIZE);
+	ASSERT_EQ(0, parameter_set("msgq_share_min", 2 * PAGE));
+	ASSERT_EQ(0, parameter_set("msgq_move_min", 8 * PAGE));
+	for (i = 0; i < 6; i++)
+		ASSERT_EQ(0, msgq_post(b->fd, i * 8 * PAGE, 8 * PAGE, 1));
+	/* Only if it was allowed, is long enough, and of whole pages that are free. */
+	EXPECT_EQ(IVSHM_MSGQ_SHARE, any_way(a, b, 0, 2 * PAGE, may));
+	EXPECT_EQ(IVSHM_MSGQ_COPY, any_way(a, b, 0, 2 * PAGE, 0));
+	EXPECT_EQ(IVSHM_MSGQ_COPY, any_way(a, b, 0, PAGE, IVSHM_MSGQ_MAY_SHARE));
+	EXPECT_EQ(IVSHM_MSGQ_COPY, any_way(a, b, 1, 2 * PAGE, IVSHM_MSGQ_MAY_SHARE));
+	ASSERT_EQ(0, msgq_post(a->fd, 16 * PAGE, PAGE, 1));
+	EXPECT_EQ(IVSHM_MSGQ_COPY, any_way(a, b, 14 * PAGE, 3 * PAGE, IVSHM_MSGQ_MAY_SHARE));
+	/* What is long enough to be moved is shared all the same. */
+	EXPECT_EQ(IVSHM_MSGQ_SHARE, any_way(a, b, 20 * PAGE, 8 * PAGE, may));
+
+	/* As any message that is shared. */
+	ASSERT_EQ(0, msgq_recv(b->fd, &recv));
+	EXPECT_EQ(IVSHM_MSGQ_SHARE, recv.how);
+	b->at[recv.offset] = 1;
+	EXPECT_EQ(1, a->at[0]);
+	EXPECT_EQ(-EAGAIN, msgq_done(a->fd, &done));
+	EXPECT_EQ(0, msgq_release(b->fd, recv.id));
+	EXPECT_EQ(0, msgq_done(a->fd, &done));
+	EXPECT_TRUE(all(b->at, 0x52, 8));
+	/* Who gives a way means that one. */
+	for (send.how = IVSHM_MSGQ_COPY; send.how <= IVSHM_MSGQ_SHARE; send.how++)
+		EXPECT_EQ(-EINVAL, msgq_send(a->fd, &send));
 }
 
 TEST_F(move, shared)
@@ -440,6 +491,9 @@ TEST_F(move, large)
 		ASSERT_EQ(0x42, k.at[i]);
 		ASSERT_EQ(0x41, k.at[HUGE + i]);
 	}
+	/* One fault takes less than the copy of so much, on any host. */
+	ASSERT_EQ(0, msgq_post(k.fd, 0, HUGE, 1));
+	EXPECT_EQ(IVSHM_MSGQ_SHARE, any_way(&h, &k, HUGE, HUGE, IVSHM_MSGQ_MAY_SHARE));
 out:
 	window_close(&h);
 	window_close(&k);

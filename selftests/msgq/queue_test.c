@@ -2,6 +2,7 @@
 /* Message queues: what is sent is received, and no more waits than may. As root. */
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +16,7 @@
 #include "msgq.h"
 
 #define SIZE	(64 * PAGE)
+#define LONG	(32 * MIB)
 
 FIXTURE(queue)
 {
@@ -398,6 +400,7 @@ TEST_F(queue, owner)
 	EXPECT_EQ(-ENOTCONN, msgq_bind(other, 0, -1));
 	EXPECT_EQ(-EACCES, msgq_attach(ro, 0, 0));
 	EXPECT_EQ(0, send_text(a, b, "x"));
+	EXPECT_EQ(0, msgq_post(b->fd, 0, SIZE, 0));
 	close(b->fd);
 	b->fd = -1;
 	/* The mapping has the file, and so the queue. */
@@ -405,6 +408,8 @@ TEST_F(queue, owner)
 	window_close(b);
 	EXPECT_EQ(0, msgq_attach(other, 0, 0));
 	EXPECT_EQ(-EAGAIN, msgq_recv(other, &recv));
+	/* So are slots that were posted. */
+	EXPECT_EQ(0, msgq_post(other, 0, SIZE, 0));
 	close(other);
 	close(ro);
 }
@@ -424,6 +429,117 @@ TEST_F(queue, deleted)
 	EXPECT_EQ(POLLHUP | POLLERR, polled(b->fd));
 	ASSERT_EQ(0, region_force(&self->c, "a"));
 	EXPECT_EQ(-ENODEV, send_range(a, b, 0, PAGE, IVSHM_MSGQ_COPY));
+}
+
+/* A long message on its way. */
+struct sending {
+	struct window a;
+	uint32_t to;
+	uint32_t how;
+	int err;
+	double took;
+};
+
+static void *send_on(void *arg)
+{
+	struct sending *s = arg;
+	double begin = now();
+
+	s->err = send_range(&s->a, &(struct window){ .number = s->to }, 0, LONG, s->how);
+	s->took = now() - begin;
+	return NULL;
+}
+
+/*
+ * A receiver that ends does not wait for the rest of it.  What is there can be seen at
+ * @left when its queue is gone.  Once the message has begun, which @begun tells or time
+ * does, the receiver ends.
+ */
+static void ends_in(struct __test_metadata *_metadata, struct sending *s, struct control *c,
+		    char *left, int begun, unsigned int us)
+{
+	pthread_t thread;
+	struct window b;
+
+	memset(s->a.at, 1, LONG);
+	memset(left, 2, LONG);
+	ASSERT_EQ(0, window_join(c, &b, "lb"));
+	ASSERT_EQ(0, msgq_attach(b.fd, 0, 0));
+	ASSERT_EQ(0, msgq_post(b.fd, 0, LONG, 0));
+	s->to = b.number;
+	ASSERT_EQ(0, pthread_create(&thread, NULL, send_on, s));
+	while (begun && __atomic_load_n(left, __ATOMIC_RELAXED) == 2)
+		;
+	usleep(us);
+	window_close(&b);
+	pthread_join(thread, NULL);
+	EXPECT_TRUE(!s->err || s->err == -ENXIO);
+}
+
+FIXTURE(ending)
+{
+	struct control c;
+	struct window a, b;
+	struct sending s;
+	char *left;
+	int fd;
+};
+
+FIXTURE_SETUP(ending)
+{
+	ASSERT_EQ(0, windows_open(&self->c, &self->a, &self->b, SIZE));
+	ASSERT_EQ(0, window_open(&self->c, &self->s.a, "la", LONG, 0));
+	ASSERT_EQ(0, region_add(&self->c, "lb", LONG, 0));
+	ASSERT_EQ(0, peer_allow(&self->c, "la", "lb"));
+	self->fd = region_open(&self->c, "lb", O_RDWR);
+	self->left = region_map(self->fd, LONG);
+	ASSERT_NE(MAP_FAILED, self->left);
+}
+
+FIXTURE_TEARDOWN(ending)
+{
+	munmap(self->left, LONG);
+	close(self->fd);
+	window_close(&self->s.a);
+	windows_close(&self->c, &self->a, &self->b);
+}
+
+TEST_F_TIMEOUT(ending, in_copy, 60)
+{
+	char *left = self->left;
+	int try, stopped = 0;
+
+	self->s.how = IVSHM_MSGQ_COPY;
+	/* It may be over before anything can come in between. */
+	for (try = 0; try < 20 && !stopped; try++) {
+		ends_in(_metadata, &self->s, &self->c, left, 1, 0);
+		stopped = self->s.err == -ENXIO;
+		EXPECT_EQ(1, left[0]);
+		EXPECT_EQ(stopped ? 2 : 1, left[LONG - 1]);
+	}
+	EXPECT_TRUE(stopped);
+}
+
+TEST_F_TIMEOUT(ending, in_move, 60)
+{
+	char *left = self->left, *a = self->s.a.at;
+	int try, stopped = 0;
+	double took;
+
+	self->s.how = IVSHM_MSGQ_MOVE;
+	ends_in(_metadata, &self->s, &self->c, left, 1, 0);
+	ASSERT_EQ(0, self->s.err);
+	took = self->s.took;
+	for (try = 0; try < 40 && !stopped; try++) {
+		ends_in(_metadata, &self->s, &self->c, left, 0, took * 1e6 * (1 + try % 9) / 10);
+		/* Not before it began: the first page was cleared. */
+		stopped = self->s.err == -ENXIO && !left[0];
+		/* All pages are the sender's yet, or none. */
+		EXPECT_EQ(self->s.err ? 1 : 0, a[0]);
+		EXPECT_EQ(self->s.err ? 1 : 0, a[LONG - 1]);
+		EXPECT_TRUE(!self->s.err || !left[LONG - 1] || left[LONG - 1] == 2);
+	}
+	EXPECT_TRUE(stopped);
 }
 
 TEST_HARNESS_MAIN

@@ -174,9 +174,11 @@ struct ivshm_msgq_slot {
 
 /**
  * enum ivshm_msgq_how - how a range comes to the receiver
- * @IVSHM_MSGQ_AUTO:	what takes the least time: short ranges are copied; long
- *			ones of whole pages move, or are copied if they cannot.
- *			What the sender then has in the range is not said
+ * @IVSHM_MSGQ_AUTO:	what takes the least time of copy and move, and of share if
+ *			the sender allows that with IVSHM_MSGQ_MAY_SHARE: short
+ *			ranges and those that are not whole pages are copied, as
+ *			are pages that cannot move or be shared just now.  What the
+ *			sender then has in the range is not said
  * @IVSHM_MSGQ_COPY:	its bytes are copied
  * @IVSHM_MSGQ_MOVE:	its pages become the receiver's; the sender finds zeroed
  *			pages in their place.  Whole pages of both regions, which are
@@ -193,11 +195,17 @@ enum ivshm_msgq_how {
 
 /* The sender wants to know when the receiver has done with it. */
 #define IVSHM_MSGQ_TELL		0x00000001U
+/*
+ * With IVSHM_MSGQ_AUTO: the sender leaves the range alone until the receiver has done
+ * with it, so it can be shared if that takes the least time.  Until then the receiver
+ * may write there, and would see what the sender writes.
+ */
+#define IVSHM_MSGQ_MAY_SHARE	0x00000002U
 
 /**
  * struct ivshm_msgq_send - a message to be sent
  * @to:		in: N of the receiver's /dev/ivshmN
- * @flags:	in: 0 or IVSHM_MSGQ_TELL
+ * @flags:	in: IVSHM_MSGQ_TELL, IVSHM_MSGQ_MAY_SHARE
  * @offset:	in: where the range begins in the own region, in bytes; 0 without one
  * @len:	in: its length in bytes, 0 for none
  * @cookie:	in: comes with the completion
@@ -229,13 +237,13 @@ struct ivshm_msgq_send {
  * Takes struct ivshm_msgq_batch of struct ivshm_msgq_send, whole ones.  When it
  * returns the messages are in the queues of their receivers.
  *
- * Errors: EINVAL (also: to oneself, not whole pages, page sizes that differ), E2BIG,
- * EFAULT, ENOTCONN, ENXIO (the receiver has no queue, or its region was deleted),
- * EACCES (not permitted), EMSGSIZE (more than this sender may ever have waiting
- * there), EAGAIN (too much waits there, or no landing slot is large enough), ENOBUFS
- * (completions are to be taken first), EBUSY (pages to be moved or shared are shared
- * with others, or someone uses them: direct I/O, VFIO, a DMA mapping), EHWPOISON,
- * EINTR, ENOMEM, ENODEV.
+ * Errors: EINVAL (also: to oneself, not whole pages, page sizes that differ, MAY_SHARE
+ * with a way that is given), E2BIG, EFAULT, ENOTCONN, ENXIO (the receiver has no queue,
+ * or its region was deleted, before or meanwhile), EACCES (not permitted),
+ * EMSGSIZE (more than this sender may ever have waiting there), EAGAIN (too much waits
+ * there, or no landing slot is large enough), ENOBUFS (completions are to be taken
+ * first), EBUSY (pages to be moved or shared are shared with others, or someone uses
+ * them: direct I/O, VFIO, a DMA mapping), EHWPOISON, EINTR, ENOMEM, ENODEV.
  */
 #define IVSHM_MSGQ_SEND		_IO(IVSHM_IOC_TYPE, 0x13)
 

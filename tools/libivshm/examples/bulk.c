@@ -5,7 +5,8 @@
  *	bulk take a		takes whatever comes, and says how much
  *	bulk send b a COUNT	sends a quarter of its window COUNT times
  *
- * ivmctl peer allow b a lets it.
+ * ivmctl peer allow b a lets it.  The pages may be shared: a quarter is not used again
+ * before the taker has done with it.
  */
 #include <errno.h>
 #include <poll.h>
@@ -25,9 +26,10 @@ static int fail(const char *what, int err)
 static int take(struct ivshm *w)
 {
 	struct ivshm_msgq_slot slot[4];
+	unsigned int moved = 0, shared = 0;
 	unsigned long long bytes = 0;
 	struct ivshm_msgq_recv recv;
-	unsigned int moved = 0;
+	uint64_t id;
 	int err, i;
 
 	for (i = 0; i < 4; i++) {
@@ -45,27 +47,54 @@ static int take(struct ivshm *w)
 		if (err < 0)
 			break;
 		if (!recv.len) {
-			printf("%llu bytes, %u messages moved\n", bytes, moved);
+			printf("%llu bytes, %u messages moved, %u shared\n", bytes, moved,
+			       shared);
 			return 0;
 		}
 		bytes += recv.len;
 		moved += recv.how == IVSHM_MSGQ_MOVE;
-		err = ivshm_post(w, &slot[recv.cookie & 3], 1);
+		shared += recv.how == IVSHM_MSGQ_SHARE;
+		id = recv.id;
+		err = recv.how == IVSHM_MSGQ_SHARE ? ivshm_release(w, &id, 1) : 0;
+		if (err >= 0)
+			err = ivshm_post(w, &slot[recv.cookie & 3], 1);
 	}
 	return fail("take", err);
+}
+
+/* Until the taker has done with message @nr, of those that are not @done. */
+static int wait_for(struct ivshm *w, unsigned long nr, unsigned long *done)
+{
+	struct ivshm_msgq_done completion;
+	int err = 0;
+
+	while (err >= 0 && *done <= nr) {
+		err = ivshm_done(w, &completion, 1);
+		if (err == -EAGAIN)
+			err = ivshm_wait(w, POLLPRI, -1);
+		else if (err > 0)
+			++*done;
+	}
+	return err;
 }
 
 static int send_all(struct ivshm *w, const char *to, unsigned long count)
 {
 	struct ivshm_msgq_send send = { 0 };
-	int err, number = ivshm_number(to);
-	unsigned long i;
+	int err = 0, number = ivshm_number(to);
+	unsigned long i, done = 0;
 
 	if (number < 0)
 		return fail(to, number);
 	for (i = 0; i <= count; ) {
+		/* They end in their order, for this taker. */
+		if (i >= 4)
+			err = wait_for(w, i - 4, &done);
+		if (err < 0)
+			return fail("done", err);
 		send.to = (uint32_t)number;
 		send.how = IVSHM_MSGQ_AUTO;
+		send.flags = IVSHM_MSGQ_MAY_SHARE | IVSHM_MSGQ_TELL;
 		send.len = i < count ? ivshm_size(w) / 4 : 0;
 		send.offset = i < count ? send.len * (i & 3) : 0;
 		err = ivshm_send(w, &send, 1);
