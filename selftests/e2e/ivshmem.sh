@@ -123,15 +123,20 @@ relay_frames()
 		guest_bg_wait d show
 }
 
-# relay_sound FROM TO - one plays, the other one has all of it; "here" is this host
+# relay_sound FROM TO - one plays, the other one has all of it. TO may be "here", this host,
+# which waits before there is any sound, where something else is in the memory.
 relay_sound()
 {
-	local bytes=$((12 << 20)) sent got
+	local bytes=$((12 << 20)) sent got recorder
 
+	if [ "$2" = here ]; then
+		"$ivshmem_programs/relay" /dev/ivshm/plain record $bytes >"$work/recorded" &
+		recorder=$!
+	fi
 	guest_bg "$1" play "head -c $bytes /dev/urandom | tee /sound | relay $ivshmem_plain/resource2 play" ||
 		return
 	if [ "$2" = here ]; then
-		got=$("$ivshmem_programs/relay" /dev/ivshm/plain record $bytes | sha256sum)
+		wait "$recorder" && got=$(sha256sum <"$work/recorded")
 	else
 		got=$(guest_run "$2" "relay $ivshmem_plain/resource2 record $bytes | sha256sum")
 	fi
