@@ -35,7 +35,7 @@ enum kind {
 
 struct frames {
 	uint64_t bytes;		/* of a frame */
-	uint64_t newest;	/* number of the newest one that is complete; 0 until there is one */
+	uint64_t newest;	/* number of the newest one that is complete, from 1 */
 };
 
 /* Bytes since the ring was made. Each counter has a writer of its own. */
