@@ -162,7 +162,9 @@ static int hammered(int fd, char *buf, int times, uint64_t *rounds)
 	if (hammer_begin(h, 2, 0, buf, PAGES))
 		return -EAGAIN;
 	for (i = 0; i < times && !err; i++) {
+		hammer_await(h, 2);
 		err = map_dma(fd, buf, SIZE, 0, 0);
+		hammer_await(h, 2);
 		if (!err)
 			err = unmap_dma(fd, buf, SIZE);
 	}
