@@ -59,9 +59,11 @@ ivshmem_files()
 			vfio_iommu_type1 vfio-pci nfit nd_pmem ext4
 }
 
+# With room for memory above 4 GiB Linux would set a third of a small guest aside for
+# bounce buffers.
 ivshmem_guest()
 {
-	guest_start "$1" --iommu intel --files "$work/files" --extra "-machine nvdimm=on
+	guest_start "$1" --iommu intel --files "$work/files" --append "swiotlb=2048" --extra "-machine nvdimm=on
 		-m slots=1,maxmem=1G
 		-object memory-backend-file,id=plain,mem-path=/dev/ivshm/plain,size=4M,share=on
 		-device ivshmem-plain,memdev=plain,addr=0x10
@@ -123,19 +125,27 @@ relay_frames()
 		guest_bg_wait d show
 }
 
-# relay_sound FROM TO - one plays, the other one has all of it; "here" is this host
+# relay_sound FROM TO - one plays, the other one has all of it. TO may be "here", this host,
+# which waits before there is any sound, where something else is in the memory. A guest has
+# no room to keep what it plays: its sum is made as it goes by.
 relay_sound()
 {
-	local bytes=$((12 << 20)) sent got
+	local bytes=$(((size_mb + 4) << 20)) sent got recorder
 
-	guest_bg "$1" play "head -c $bytes /dev/urandom | tee /sound | relay $ivshmem_plain/resource2 play" ||
-		return
 	if [ "$2" = here ]; then
-		got=$("$ivshmem_programs/relay" /dev/ivshm/plain record $bytes | sha256sum)
-	else
-		got=$(guest_run "$2" "relay $ivshmem_plain/resource2 record $bytes | sha256sum")
+		"$ivshmem_programs/relay" /dev/ivshm/plain record "$bytes" >"$work/recorded" &
+		recorder=$!
 	fi
-	guest_bg_wait "$1" play && sent=$(guest_run "$1" "sha256sum </sound; rm /sound") || return
+	guest_bg "$1" play "mkfifo /tmp/sound && sha256sum </tmp/sound >/tmp/sum &
+		until [ -p /tmp/sound ]; do sleep 0.1; done
+		head -c $bytes /dev/urandom | tee /tmp/sound | relay $ivshmem_plain/resource2 play || exit
+		wait && rm /tmp/sound && cat /tmp/sum" || return
+	if [ "$2" = here ]; then
+		wait "$recorder" && got=$(sha256sum <"$work/recorded")
+	else
+		got=$(guest_run -t "$((3 * patience))" "$2" "relay $ivshmem_plain/resource2 record $bytes | sha256sum")
+	fi
+	sent=$(guest_bg_wait -t "$((3 * patience))" "$1" play) || return
 	say "played: $sent" "recorded: $got"
 	[ -n "$sent" ] && [ "$got" = "$sent" ]
 }

@@ -10,7 +10,8 @@
  *   relay FILE play            standard input into a ring; waits for who records
  *   relay FILE record [BYTES]  from the ring to standard output
  *
- * Begin with "show" and "play": they make the memory anew.
+ * Either end may be there first, and may be started again while the other one stays: the
+ * memory says what it is used for, and who watches or records waits until it is for that.
  */
 #include <stdint.h>
 #include <stdio.h>
@@ -26,19 +27,29 @@
 /* To look again: below a period of sound, and far below a frame. */
 #define LOOK_US		500
 
+enum kind {
+	NOTHING,		/* as the memory of a new region is */
+	FRAMES = 0x6672616d,
+	RING = 0x72696e67,
+};
+
 struct frames {
-	uint64_t bytes;		/* of a frame; 0 until there are any */
+	uint64_t bytes;		/* of a frame */
 	uint64_t newest;	/* number of the newest one that is complete, from 1 */
 };
 
+/* Bytes since the ring was made. Each counter has a writer of its own. */
 struct ring {
 	uint64_t written, pad[7];
 	uint64_t read;
 };
 
-static union head {
-	struct frames frames;
-	struct ring ring;
+static struct head {
+	uint64_t kind;
+	union {
+		struct frames frames;
+		struct ring ring;
+	};
 } *head;
 static char *data;
 static size_t size;
@@ -61,8 +72,10 @@ static int show(size_t bytes)
 		fputs("no room for frames of that size\n", stderr);
 		return 1;
 	}
+	set(&head->kind, NOTHING);
 	set(&head->frames.newest, 0);
 	set(&head->frames.bytes, bytes);
+	set(&head->kind, FRAMES);
 	for (n = 1; fread(data + n % SLOTS * bytes, bytes, 1, stdin) == 1; n++)
 		set(&head->frames.newest, n);
 	return 0;
@@ -76,6 +89,10 @@ static int watch(unsigned long count)
 	char *frame = malloc(size);
 
 	while (frame && (!count || seen < count)) {
+		if (get(&head->kind) != FRAMES) {
+			usleep(LOOK_US);
+			continue;
+		}
 		n = get(&head->frames.newest);
 		bytes = get(&head->frames.bytes);
 		if (!n || n == last || !bytes || bytes > size / SLOTS) {
@@ -86,7 +103,7 @@ static int watch(unsigned long count)
 		/* Pairs with that of "newest": what was read before is from before. */
 		__atomic_thread_fence(__ATOMIC_ACQUIRE);
 		/* The next but one goes where this one was. */
-		if (get(&head->frames.newest) - n >= SLOTS - 1)
+		if (get(&head->frames.newest) - n >= SLOTS - 1 || get(&head->kind) != FRAMES)
 			continue;
 		last = n;
 		seen++;
@@ -100,12 +117,21 @@ static int watch(unsigned long count)
 static int play(void)
 {
 	struct ring *ring = &head->ring;
-	uint64_t at = 0;
 	size_t room, part;
+	uint64_t at;
 	ssize_t n;
 
-	set(&ring->read, 0);
-	set(&ring->written, 0);
+	/*
+	 * A ring that there is goes on: who records may be waiting at its end already, and
+	 * would be lost if the counters began anew.
+	 */
+	if (get(&head->kind) != RING || get(&ring->written) - get(&ring->read) > size) {
+		set(&head->kind, NOTHING);
+		set(&ring->read, 0);
+		set(&ring->written, 0);
+		set(&head->kind, RING);
+	}
+	at = get(&ring->written);
 	for (;;) {
 		room = size - (at - get(&ring->read));
 		if (!room || room > size) {
@@ -128,11 +154,17 @@ static int play(void)
 static int record(uint64_t bytes)
 {
 	struct ring *ring = &head->ring;
-	uint64_t at = get(&ring->read), there;
+	uint64_t at, there;
 	size_t part;
 	ssize_t n;
 
 	while (bytes) {
+		if (get(&head->kind) != RING) {
+			usleep(LOOK_US);
+			continue;
+		}
+		/* Nobody else writes it, but who makes the ring. */
+		at = get(&ring->read);
 		there = get(&ring->written) - at;
 		if (!there || there > size) {
 			usleep(LOOK_US);
@@ -146,9 +178,8 @@ static int record(uint64_t bytes)
 		n = write(STDOUT_FILENO, data + at % size, part);
 		if (n <= 0)
 			return 1;
-		at += (size_t)n;
 		bytes -= (size_t)n;
-		set(&ring->read, at);
+		set(&ring->read, at + (size_t)n);
 	}
 	return 0;
 }

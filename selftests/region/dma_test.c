@@ -2,13 +2,11 @@
 /* Region pages under a program's own memory, which goes on being used. As root. */
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/userfaultfd.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -164,7 +162,9 @@ static int hammered(int fd, char *buf, int times, uint64_t *rounds)
 	if (hammer_begin(h, 2, 0, buf, PAGES))
 		return -EAGAIN;
 	for (i = 0; i < times && !err; i++) {
+		hammer_await(h, 2);
 		err = map_dma(fd, buf, SIZE, 0, 0);
+		hammer_await(h, 2);
 		if (!err)
 			err = unmap_dma(fd, buf, SIZE);
 	}
@@ -303,109 +303,6 @@ TEST_F_TIMEOUT(dma, shared_buffer, 240)
 		munmap(buf[i], SIZE);
 		close(fd[i]);
 	}
-}
-
-/* Refused, and everything as before. */
-static int refused(int fd, char *p, size_t len, int want)
-{
-	char before = *p;
-	int err = map_dma(fd, p, len, 0, 0);
-
-	if (err != want)
-		return err ?: 1;
-	if (dma_flags || *p != before)
-		return 2;
-	return 0;
-}
-
-static int watch(char *p, size_t len)
-{
-	struct uffdio_register reg = {
-		.range = { .start = (uintptr_t)p, .len = len },
-		.mode = UFFDIO_REGISTER_MODE_MISSING,
-	};
-	struct uffdio_api api = { .api = UFFD_API };
-	int uffd = syscall(SYS_userfaultfd, O_CLOEXEC);
-
-	if (uffd < 0 || ioctl(uffd, UFFDIO_API, &api) || ioctl(uffd, UFFDIO_REGISTER, &reg))
-		return -1;
-	return uffd;
-}
-
-TEST_F(dma, memory_refused)
-{
-	char path[] = "/tmp/region-dma.XXXXXX";
-	int fd = self->fd, file, uffd;
-	char *p;
-
-	/* Of a file, shared or private; shared without a file. */
-	file = mkstemp(path);
-	ASSERT_LE(0, file);
-	unlink(path);
-	ASSERT_EQ(0, ftruncate(file, SIZE));
-	p = mmap(NULL, SIZE, RW, MAP_PRIVATE, file, 0);
-	*p = 1;
-	EXPECT_EQ(0, refused(fd, p, SIZE, -EINVAL));
-	munmap(p, SIZE);
-	p = mmap(NULL, SIZE, RW, MAP_SHARED, file, 0);
-	EXPECT_EQ(0, refused(fd, p, SIZE, -EINVAL));
-	munmap(p, SIZE);
-	close(file);
-	p = mmap(NULL, SIZE, RW, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	EXPECT_EQ(0, refused(fd, p, SIZE, -EINVAL));
-	munmap(p, SIZE);
-	/* A plain mapping of the region. */
-	EXPECT_EQ(0, refused(fd, self->region, SIZE, -EINVAL));
-	EXPECT_EQ(-EINVAL, unmap_dma(fd, self->region, SIZE));
-	/* The stack, which grows. */
-	p = (char *)((unsigned long)&p & -PAGE);
-	EXPECT_EQ(0, refused(fd, p, PAGE, -EINVAL));
-
-	p = anon(SIZE);
-	*p = 3;
-	ASSERT_EQ(0, mprotect(p, PAGE, PROT_READ));
-	EXPECT_EQ(0, refused(fd, p, SIZE, -EACCES));
-	ASSERT_EQ(0, mprotect(p, PAGE, RW | PROT_EXEC));
-	EXPECT_EQ(0, refused(fd, p, SIZE, -EACCES));
-	ASSERT_EQ(0, mprotect(p, PAGE, RW));
-	/* A hole in the middle. */
-	munmap(p + 5 * PAGE, PAGE);
-	EXPECT_EQ(0, refused(fd, p, SIZE, -EFAULT));
-	munmap(p, SIZE);
-
-	p = anon(SIZE);
-	memset(p, 4, SIZE);
-	uffd = watch(p + PAGE, PAGE);
-	if (uffd >= 0) {
-		EXPECT_EQ(0, refused(fd, p, SIZE, -EBUSY));
-		close(uffd);
-		EXPECT_EQ(0, map_dma(fd, p, SIZE, 0, 0));
-	} else {
-		TH_LOG("no userfaultfd in this kernel");
-	}
-	munmap(p, SIZE);
-}
-
-/* io_uring's registered buffers are pinned, as VFIO's mappings are. */
-TEST_F(dma, pinned)
-{
-	struct { uint32_t v[30]; } params = { 0 };
-	struct iovec iov = { self->buf + 3 * PAGE, PAGE };
-	int ring;
-
-	ring = syscall(425 /* io_uring_setup */, 4, &params);
-	if (ring < 0)
-		SKIP(return, "no io_uring");
-	memset(self->buf, 5, SIZE);
-	ASSERT_EQ(0, syscall(427 /* io_uring_register */, ring, 0, &iov, 1));
-	EXPECT_EQ(0, refused(self->fd, self->buf, SIZE, -EBUSY));
-	/* The next page is nobody's. */
-	EXPECT_EQ(0, map_dma(self->fd, self->buf, 3 * PAGE, 0, 0));
-	EXPECT_EQ(0, map_dma(self->fd, self->buf + 4 * PAGE, 3 * PAGE, 4 * PAGE, 0));
-	ASSERT_EQ(0, syscall(427, ring, 1 /* unregister */, NULL, 0));
-	close(ring);
-	EXPECT_EQ(0, map_dma(self->fd, self->buf + 3 * PAGE, PAGE, 3 * PAGE, 0));
-	EXPECT_EQ(5, self->region[3 * PAGE]);
 }
 
 TEST_F(dma, arguments)

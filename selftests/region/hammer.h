@@ -15,7 +15,7 @@ struct hammer {
 	char *buf;
 	int pages, nr;
 	atomic_int stop;
-	uint64_t rounds;
+	atomic_ullong rounds;
 	uint64_t lost;
 };
 
@@ -24,6 +24,10 @@ struct hammer {
  * whoever else hammers there others.  0, or -1.
  */
 int hammer_begin(struct hammer *h, int nr, int first, char *buf, int pages);
+/*
+ * Until one of them has been in all pages once more: it has them mapped, and is writing.
+ */
+void hammer_await(struct hammer *h, int nr);
 /* How many writes were lost. */
 uint64_t hammer_end(struct hammer *h, int nr, uint64_t *rounds);
 /* How often to do what takes its time: the debug kernel is for what only it can tell. */

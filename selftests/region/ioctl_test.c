@@ -146,6 +146,69 @@ TEST_F(ioctls, info)
 	munmap(p, PAGE);
 }
 
+/* What comes back is what is said to: no byte that nobody set, none that was not asked for. */
+TEST_F(ioctls, replies)
+{
+	struct ivshm_region_export export = { .argsz = sizeof(export), .flags = O_RDWR };
+	struct ivshm_region_info info, want;
+	struct ivshm_region_map_dma map, map_was;
+	struct ivshm_region_unmap_dma unmap, unmap_was;
+	struct region_attrs at;
+	int other;
+	char *p;
+
+	ASSERT_EQ(0, region_get(&self->c, "x", &at));
+	memset(&info, 0xaa, sizeof(info));
+	info.argsz = sizeof(info);
+	info.flags = 0;
+	ASSERT_EQ(0, ioctl(self->fd, IVSHM_REGION_INFO, &info));
+	memset(&want, 0, sizeof(want));
+	want.argsz = sizeof(want);
+	want.size = SIZE;
+	want.page_size = PAGE;
+	want.number = at.number;
+	want.name[0] = 'x';
+	want.peer = info.peer;
+	want.vectors = IVSHM_VECTORS;
+	EXPECT_EQ(0, memcmp(&info, &want, sizeof(want)));
+	/* Another file is another peer, and else the same. */
+	other = ioctl(self->fd, IVSHM_REGION_EXPORT, &export);
+	ASSERT_LE(0, other);
+	EXPECT_EQ(sizeof(export), export.argsz);
+	EXPECT_EQ(O_RDWR, export.flags);
+	memset(&info, 0x55, sizeof(info));
+	info.argsz = sizeof(info);
+	info.flags = 0;
+	ASSERT_EQ(0, ioctl(other, IVSHM_REGION_INFO, &info));
+	EXPECT_NE(want.peer, info.peer);
+	want.peer = info.peer;
+	EXPECT_EQ(0, memcmp(&info, &want, sizeof(want)));
+	close(other);
+
+	/* Done, and refused. */
+	p = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	ASSERT_NE(MAP_FAILED, p);
+	memset(&map, 0, sizeof(map));
+	map.argsz = sizeof(map);
+	map.addr = (uintptr_t)p;
+	map.len = PAGE;
+	map_was = map;
+	EXPECT_EQ(0, ioctl(self->fd, IVSHM_REGION_MAP_DMA, &map));
+	EXPECT_EQ(0, memcmp(&map, &map_was, sizeof(map)));
+	EXPECT_EQ(-1, ioctl(self->fd, IVSHM_REGION_MAP_DMA, &map));
+	EXPECT_EQ(0, memcmp(&map, &map_was, sizeof(map)));
+	memset(&unmap, 0, sizeof(unmap));
+	unmap.argsz = sizeof(unmap);
+	unmap.addr = (uintptr_t)p;
+	unmap.len = PAGE;
+	unmap_was = unmap;
+	EXPECT_EQ(0, ioctl(self->fd, IVSHM_REGION_UNMAP_DMA, &unmap));
+	EXPECT_EQ(0, memcmp(&unmap, &unmap_was, sizeof(unmap)));
+	EXPECT_EQ(-1, ioctl(self->fd, IVSHM_REGION_UNMAP_DMA, &unmap));
+	EXPECT_EQ(0, memcmp(&unmap, &unmap_was, sizeof(unmap)));
+	munmap(p, PAGE);
+}
+
 /* All of them from a 32-bit program: structures are the same, and so is what they do. */
 TEST_F(ioctls, callers_of_32_bits)
 {

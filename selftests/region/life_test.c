@@ -223,6 +223,58 @@ TEST_F(life, permissions)
 	EXPECT_EQ(1, region_count(c));
 }
 
+/* Whether @c's caller may open "x" to read (1), to write (2); plus 4. */
+static int may_open(struct control *c, int how)
+{
+	int fd, may = 4;
+
+	(void)how;
+	fd = region_open(c, "x", O_RDONLY);
+	if (fd >= 0)
+		may |= 1;
+	else if (fd != -EACCES)
+		return 0;
+	close(fd);
+	fd = region_open(c, "x", O_RDWR);
+	if (fd >= 0)
+		may |= 2;
+	else if (fd != -EACCES)
+		return 0;
+	close(fd);
+	return may;
+}
+
+/* Who may open the device is a matter of its owner and mode. */
+TEST_F(life, modes)
+{
+	static const struct {
+		uint32_t mode, uid, gid;
+		int may;
+	} of[] = {
+		{ 0600, 0, 0, 0 }, { 0604, 0, 0, 1 }, { 0606, 0, 0, 3 }, { 0660, 0, 65534, 3 },
+		{ 0640, 0, 65534, 1 }, { 0600, 65534, 0, 3 }, { 0400, 65534, 0, 1 },
+		/* The owner's are the owner's. */
+		{ 0066, 65534, 0, 0 },
+	};
+	struct control *c = &self->c;
+	uint64_t size = PAGE;
+	unsigned int nest, i;
+
+	for (i = 0; i < ARRAY_SIZE(of); i++) {
+		nest = control_begin(c, IVSHM_CMD_REGION_NEW, "x");
+		nl_put(c->msg, R(SIZE), &size, sizeof(size));
+		nl_put_u32(c->msg, R(MODE), of[i].mode);
+		nl_put_u32(c->msg, R(UID), of[i].uid);
+		nl_put_u32(c->msg, R(GID), of[i].gid);
+		nl_nest_end(c->msg, nest);
+		ASSERT_EQ(0, control_talk(c, NULL, NULL));
+		EXPECT_EQ(4 | of[i].may, in_child(be_nobody, may_open, 0)) {
+			TH_LOG("%u", i);
+		}
+		ASSERT_EQ(0, region_del(c, "x"));
+	}
+}
+
 TEST_F(life, events)
 {
 	struct control *c = &self->c;

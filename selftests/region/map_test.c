@@ -2,6 +2,9 @@
 /* Mappings of regions do what mappings do. As root. */
 #include <errno.h>
 #include <fcntl.h>
+#include <glob.h>
+#include <linux/userfaultfd.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +12,7 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -275,6 +279,88 @@ TEST_F(map, ordinary)
 	EXPECT_EQ(4, local[PAGE - 1]);
 	close(fds[0]);
 	close(fds[1]);
+}
+
+/* Pages of the region at @p that are in a file. */
+static int pages_in(const char *path, const char *p)
+{
+	static char page[PAGE];
+	int fd = open(path, O_RDONLY | O_CLOEXEC), nr = 0;
+	size_t i;
+
+	while (read(fd, page, sizeof(page)) == sizeof(page))
+		for (i = 0; i < SIZE; i += PAGE)
+			nr += !memcmp(page, p + i, PAGE);
+	close(fd);
+	return nr;
+}
+
+/* How many of them are in the core dump of a program that dies; negative if there is none. */
+static int pages_dumped(char *p, const char *filter)
+{
+	const struct rlimit any = { RLIM_INFINITY, RLIM_INFINITY };
+	char dir[] = "/tmp/region-core.XXXXXX", pattern[64];
+	int status, nr = -1;
+	glob_t found = { 0 };
+	pid_t pid;
+
+	if (!mkdtemp(dir))
+		return -1;
+	pid = fork();
+	if (!pid) {
+		if (setrlimit(RLIMIT_CORE, &any) || chdir(dir) ||
+		    file_write("/proc/self/coredump_filter", filter))
+			_exit(1);
+		abort();
+	}
+	waitpid(pid, &status, 0);
+	snprintf(pattern, sizeof(pattern), "%s/core*", dir);
+	if (WIFSIGNALED(status) && !glob(pattern, 0, NULL, &found)) {
+		nr = pages_in(found.gl_pathv[0], p);
+		unlink(found.gl_pathv[0]);
+	}
+	globfree(&found);
+	rmdir(dir);
+	return nr;
+}
+
+/* As of any shared file: not unless asked for. */
+TEST_F(map, dumped)
+{
+	uint64_t *p = region_map(self->fd, SIZE), i;
+	char pattern[2] = "";
+	int fd;
+
+	ASSERT_NE(MAP_FAILED, p);
+	fd = open("/proc/sys/kernel/core_pattern", O_RDONLY | O_CLOEXEC);
+	if (read(fd, pattern, 1) != 1 || *pattern == '|' || *pattern == '/')
+		SKIP(return, "core dumps go elsewhere");
+	close(fd);
+	/* Such as are nowhere else in a program. */
+	for (i = 0; i < SIZE / sizeof(*p); i++)
+		p[i] = (i + 1) * 0x9e3779b97f4a7c15;
+	EXPECT_EQ(0, pages_dumped((char *)p, "0x33"));
+	EXPECT_EQ((int)(SIZE / PAGE), pages_dumped((char *)p, "0x3b"));
+	munmap(p, SIZE);
+}
+
+TEST_F(map, not_watched)
+{
+	struct uffdio_register reg = { .mode = UFFDIO_REGISTER_MODE_MISSING };
+	struct uffdio_api api = { .api = UFFD_API };
+	int uffd = syscall(SYS_userfaultfd, O_CLOEXEC);
+	char *p = region_map(self->fd, SIZE);
+
+	ASSERT_NE(MAP_FAILED, p);
+	if (uffd < 0)
+		SKIP(return, "no userfaultfd");
+	ASSERT_EQ(0, ioctl(uffd, UFFDIO_API, &api));
+	reg.range.start = (uintptr_t)p;
+	reg.range.len = SIZE;
+	EXPECT_EQ(-1, ioctl(uffd, UFFDIO_REGISTER, &reg));
+	EXPECT_EQ(EINVAL, errno);
+	close(uffd);
+	munmap(p, SIZE);
 }
 
 /* A block device's direct I/O goes to and from the region's own pages. */

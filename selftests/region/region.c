@@ -2,6 +2,7 @@
 /* Regions, as their tests make, open and delete them, and what else tests share. */
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -205,7 +206,7 @@ int in_child(int (*be)(void), int (*check)(struct control *c, int get), int get)
 
 int be_nobody(void)
 {
-	return setgid(65534) || setuid(65534);
+	return setgroups(0, NULL) || setgid(65534) || setuid(65534);
 }
 
 int be_root_of_a_namespace(void)

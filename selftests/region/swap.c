@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "swap.h"
@@ -61,6 +62,21 @@ int swap_back_again(struct control *c, const char *region, uint64_t at)
 	for (tries = 0; err == -EBUSY && tries < TRIES; tries++)
 		err = swap_back(c, region, at, 0);
 	return err;
+}
+
+int swap_pin(char *at)
+{
+	struct iovec iov = { at, PAGE };
+	int fds[2];
+
+	if (pipe(fds))
+		return -1;
+	if (vmsplice(fds[1], &iov, 1, 0) != (ssize_t)PAGE) {
+		close(fds[0]);
+		fds[0] = -1;
+	}
+	close(fds[1]);
+	return fds[0];
 }
 
 struct list {

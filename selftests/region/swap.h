@@ -19,6 +19,12 @@ int swap_in_again(struct control *c, const char *region, uint64_t at, const char
 		  uint64_t offset, uint64_t size, int keep);
 int swap_back_again(struct control *c, const char *region, uint64_t at);
 
+/*
+ * A pipe that has a reference to the page, as I/O under way does, until it is closed.
+ * A negative error.
+ */
+int swap_pin(char *at);
+
 /* Attributes of a swap as a dump has them. */
 struct swap_attrs {
 	char region[IVSHM_NAME_MAX];

@@ -45,9 +45,11 @@ static int hammered(struct control *c, char **at, int nr, int pages, int times,
 	if (hammer_begin(h, 2, 0, at[A], pages))
 		return -EAGAIN;
 	for (i = 0; i < times && !err; i++) {
+		hammer_await(h, 2);
 		err = swap_in_again(c, "a", 0, "pool", 0, SIZE, 0);
 		if (!err && nr > 1)
 			err = swap_in_again(c, "b", 0, "pool", 0, SIZE, 1);
+		hammer_await(h, 2);
 		if (!err)
 			err = swap_back_again(c, "a", 0);
 		if (!err && nr > 1)
@@ -90,6 +92,29 @@ TEST_F_TIMEOUT(swap_race, no_write_is_lost_locked, 240)
 	}
 	EXPECT_LT(0, rounds);
 	munlockall();
+}
+
+/* One of the pages is pinned, and all come back by force. */
+TEST_F_TIMEOUT(swap_race, no_write_is_lost_by_force, 240)
+{
+	struct control *c = &self->c;
+	struct hammer h[2];
+	uint64_t rounds;
+	int i, pinned;
+
+	ASSERT_EQ(0, hammer_begin(h, 2, 0, self->vms.at[A], PAGES));
+	for (i = 0; i < patient(100); i++) {
+		ASSERT_EQ(0, swap_in_again(c, "a", 0, "pool", 0, SIZE, 0)) {
+			TH_LOG("%s", c->answer.text);
+		}
+		pinned = swap_pin(self->vms.at[A] + i % PAGES * PAGE);
+		ASSERT_LE(0, pinned);
+		hammer_await(h, 2);
+		ASSERT_EQ(0, swap_back(c, "a", 0, 1));
+		close(pinned);
+	}
+	EXPECT_EQ(0, hammer_end(h, 2, &rounds));
+	EXPECT_LT(0, rounds);
 }
 
 /* The check itself: a write that is lost is seen. */

@@ -388,22 +388,6 @@ TEST_F(swap, conflicts)
 	EXPECT_EQ(0, swap_in(c, "a", 8 * PAGE, "pool", 8 * PAGE, PAGE, 0));
 }
 
-/* A pipe that has a reference to the page, as I/O under way does. */
-static int pin(char *at)
-{
-	struct iovec iov = { at, PAGE };
-	int fds[2];
-
-	if (pipe(fds))
-		return -1;
-	if (vmsplice(fds[1], &iov, 1, 0) != (ssize_t)PAGE) {
-		close(fds[0]);
-		fds[0] = -1;
-	}
-	close(fds[1]);
-	return fds[0];
-}
-
 /* Pages that someone holds are not taken away from under him. */
 TEST_F(swap, pinned)
 {
@@ -411,7 +395,7 @@ TEST_F(swap, pinned)
 	double began;
 	int pinned;
 
-	pinned = pin(self->vms.at[A] + 3 * PAGE);
+	pinned = swap_pin(self->vms.at[A] + 3 * PAGE);
 	ASSERT_LE(0, pinned);
 	began = now();
 	EXPECT_EQ(-EBUSY, swap_in(c, "a", 0, "pool", 0, SIZE, 0));
@@ -428,7 +412,7 @@ TEST_F(swap, pinned)
 
 	/* The way back, wherever they are pinned. */
 	ASSERT_EQ(0, swap_in(c, "b", 0, "pool", 8 * PAGE, 8 * PAGE, 1));
-	pinned = pin(self->vms.at[B] + 2 * PAGE);
+	pinned = swap_pin(self->vms.at[B] + 2 * PAGE);
 	ASSERT_LE(0, pinned);
 	EXPECT_EQ(-EBUSY, swap_back(c, "a", 0, 0));
 	self->vms.at[A][10 * PAGE] = 77;

@@ -86,6 +86,32 @@ swaps()
 	return "$rc"
 }
 
+# relayed_sound DEVICE WAIT - played WAIT seconds after somebody is there to record it
+relayed_sound()
+{
+	local bytes=300000 recorder
+
+	{ sleep "$((1 - $2))"; timeout 60 "$relay" "$1" record "$bytes"; } >"$work/recorded" &
+	recorder=$!
+	sleep "$2"
+	head -c "$bytes" /dev/urandom | tee "$work/played" | timeout 60 "$relay" "$1" play &&
+		wait "$recorder" && cmp "$work/played" "$work/recorded"
+}
+
+# What was in the memory before is no sound, and no frame.
+relays()
+{
+	local relay=$IVSHM_TOP/selftests/e2e/out/relay number i rc=0
+
+	says 0 '' region add relay size 64K && says 0 '' -j region show relay || return
+	number=$(sed -n 's/.*"number":\([0-9]*\).*/\1/p' "$out")
+	for i in 1 2 3 4; do yes "$i" | head -c 20000; done | "$relay" "/dev/ivshm$number" show 20000 &&
+		[ "$(timeout 60 "$relay" "/dev/ivshm$number" watch 1 | sort | uniq -c | tr -s ' ')" = ' 10000 4' ] &&
+		relayed_sound "/dev/ivshm$number" 1 && relayed_sound "/dev/ivshm$number" 0 &&
+		relayed_sound "/dev/ivshm$number" 1 || rc=1
+	says 0 '' region del relay && return "$rc"
+}
+
 changes()
 {
 	says 0 '' region add watched size 4K && says 0 '' region set watched mode 0666 &&
@@ -156,6 +182,7 @@ ktap_test "JSON" json
 ktap_test "what is refused, and the words for it" refuses
 ktap_test "swapped ranges" swaps
 ktap_test "busy" busy
+ktap_test "frames and sound by relay" relays
 ktap_test "monitor" watches
 ktap_test "udev: name, owner, permissions" udev
 ktap_test "by force" ends
