@@ -211,8 +211,8 @@ static void capture_setup(struct net_device *dev)
 	dev->netdev_ops = &capture_ops;
 	dev->flags = IFF_NOARP;
 	dev->priv_flags |= IFF_NO_QUEUE;
-	dev->features = NETIF_F_SG | NETIF_F_FRAGLIST | NETIF_F_HIGHDMA | NETIF_F_HW_CSUM |
-			NETIF_F_LLTX;
+	dev->features = NETIF_F_SG | NETIF_F_FRAGLIST | NETIF_F_HIGHDMA | NETIF_F_HW_CSUM;
+	ivshm_netdev_set_lltx(dev);
 	dev->max_mtu = ETH_MAX_MTU;
 	dev->needs_free_netdev = true;
 }
