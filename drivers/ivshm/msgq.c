@@ -87,8 +87,7 @@ struct ivshm_msgq *ivshm_msgq_new(struct ivshm_region *region, u32 depth, u32 sl
 	q->depth = depth;
 	q->most_slots = slots;
 	init_waitqueue_head(&q->wait);
-	hrtimer_init(&q->timer, CLOCK_MONOTONIC, HRTIMER_MODE_ABS_SOFT);
-	q->timer.function = msgq_timeout;
+	hrtimer_setup(&q->timer, msgq_timeout, CLOCK_MONOTONIC, HRTIMER_MODE_ABS_SOFT);
 	xa_init_flags(&q->held, XA_FLAGS_ALLOC1);
 	mutex_init(&q->rings_mutex);
 	spin_lock_init(&q->lock);

@@ -14,4 +14,9 @@ static inline void vm_flags_set(struct vm_area_struct *vma, vm_flags_t flags)
 }
 #endif
 
+/* Since 6.18 those of pages that are one stand in a row on every machine. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 18, 0)
+#define nth_page(page, n)	((page) + (n))
+#endif
+
 #endif /* _IVSHM_COMPAT_LINUX_MM_H */
