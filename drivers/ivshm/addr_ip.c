@@ -6,10 +6,9 @@
 #include <linux/in.h>
 #include <linux/ipv6.h>
 #include <linux/socket.h>
+#include <linux/unaligned.h>
 #include <net/ipv6.h>
 #include <net/ndisc.h>
-
-#include <asm/unaligned.h>
 
 #include "addr.h"
 

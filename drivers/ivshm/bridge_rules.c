@@ -11,6 +11,7 @@
 #include <net/netlink.h>
 #include <net/sch_generic.h>
 #include <net/switchdev.h>
+#include <net/tcx.h>
 
 #include "addr.h"
 #include "bridge_rules.h"
@@ -59,28 +60,6 @@ static bool rules_have_bridge(const struct ivshm_bridge_rules *rules)
 /*
  * Filters and rate limits
  */
-
-#ifdef CONFIG_NET_CLS_ACT
-static bool dev_has_tc_ingress(const struct net_device *dev)
-{
-	return rcu_access_pointer(dev->miniq_ingress);
-}
-
-static bool dev_has_tc_egress(const struct net_device *dev)
-{
-	return rcu_access_pointer(dev->miniq_egress);
-}
-#else
-static bool dev_has_tc_ingress(const struct net_device *dev)
-{
-	return false;
-}
-
-static bool dev_has_tc_egress(const struct net_device *dev)
-{
-	return false;
-}
-#endif
 
 #ifdef CONFIG_NETFILTER_INGRESS
 static bool dev_has_nf_ingress(const struct net_device *dev)
@@ -164,14 +143,14 @@ static bool dev_has_plain_qdisc(struct net_device *dev)
 
 static bool dev_filters_ingress(struct net_device *dev)
 {
-	return dev_has_tc_ingress(dev) || dev_has_nf_ingress(dev) ||
+	return ivshm_dev_has_tc_ingress(dev) || dev_has_nf_ingress(dev) ||
 	       dev_xdp_prog_count(dev);
 }
 
 /* On a port both ways count: most rules are meant for both, or come in pairs. */
 static bool dev_filters(struct net_device *dev)
 {
-	return dev_filters_ingress(dev) || dev_has_tc_egress(dev) ||
+	return dev_filters_ingress(dev) || ivshm_dev_has_tc_egress(dev) ||
 	       dev_has_nf_egress(dev) || !dev_has_plain_qdisc(dev);
 }
 

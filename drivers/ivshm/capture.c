@@ -211,8 +211,8 @@ static void capture_setup(struct net_device *dev)
 	dev->netdev_ops = &capture_ops;
 	dev->flags = IFF_NOARP;
 	dev->priv_flags |= IFF_NO_QUEUE;
-	dev->features = NETIF_F_SG | NETIF_F_FRAGLIST | NETIF_F_HIGHDMA | NETIF_F_HW_CSUM |
-			NETIF_F_LLTX;
+	dev->features = NETIF_F_SG | NETIF_F_FRAGLIST | NETIF_F_HIGHDMA | NETIF_F_HW_CSUM;
+	ivshm_netdev_set_lltx(dev);
 	dev->max_mtu = ETH_MAX_MTU;
 	dev->needs_free_netdev = true;
 }
@@ -227,7 +227,7 @@ static int capture_validate(struct nlattr *tb[], struct nlattr *data[],
 }
 
 static int capture_new(struct net *net, struct net_device *dev, struct nlattr *tb[],
-		       struct nlattr *data[], struct netlink_ext_ack *extack)
+		       struct netlink_ext_ack *extack)
 {
 	struct ivshm_capture *c = netdev_priv(dev);
 	const struct net_device *port;
@@ -258,6 +258,8 @@ static int capture_new(struct net *net, struct net_device *dev, struct nlattr *t
 	return 0;
 }
 
+IVSHM_RTNL_NEWLINK(capture_newlink, capture_new)
+
 static void capture_del(struct net_device *dev, struct list_head *head)
 {
 	netdev_rx_handler_unregister(dev);
@@ -269,7 +271,7 @@ static struct rtnl_link_ops capture_link_ops __read_mostly = {
 	.priv_size = sizeof(struct ivshm_capture),
 	.setup = capture_setup,
 	.validate = capture_validate,
-	.newlink = capture_new,
+	.newlink = capture_newlink,
 	.dellink = capture_del,
 };
 

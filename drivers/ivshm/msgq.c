@@ -56,7 +56,7 @@ static void msgq_announce(struct ivshm_msgq *q, bool timed)
 	q->urgent = false;
 	q->timed = timed;
 	if (q->event[IVSHM_MSGQ_EVENT_RECV])
-		eventfd_signal(q->event[IVSHM_MSGQ_EVENT_RECV], 1);
+		eventfd_signal(q->event[IVSHM_MSGQ_EVENT_RECV]);
 	wake_up_poll(&q->wait, EPOLLIN | EPOLLRDNORM);
 }
 
@@ -87,8 +87,7 @@ struct ivshm_msgq *ivshm_msgq_new(struct ivshm_region *region, u32 depth, u32 sl
 	q->depth = depth;
 	q->most_slots = slots;
 	init_waitqueue_head(&q->wait);
-	hrtimer_init(&q->timer, CLOCK_MONOTONIC, HRTIMER_MODE_ABS_SOFT);
-	q->timer.function = msgq_timeout;
+	hrtimer_setup(&q->timer, msgq_timeout, CLOCK_MONOTONIC, HRTIMER_MODE_ABS_SOFT);
 	xa_init_flags(&q->held, XA_FLAGS_ALLOC1);
 	mutex_init(&q->rings_mutex);
 	spin_lock_init(&q->lock);
@@ -339,7 +338,7 @@ void ivshm_msgq_room(struct ivshm_msgq *q)
 		spin_lock_bh(&from->lock);
 		WRITE_ONCE(from->full, false);
 		if (from->event[IVSHM_MSGQ_EVENT_ROOM])
-			eventfd_signal(from->event[IVSHM_MSGQ_EVENT_ROOM], 1);
+			eventfd_signal(from->event[IVSHM_MSGQ_EVENT_ROOM]);
 		wake_up_poll(&from->wait, EPOLLOUT | EPOLLWRNORM);
 		spin_unlock_bh(&from->lock);
 		ivshm_msgq_put(from);
@@ -376,7 +375,7 @@ void ivshm_msg_end(struct ivshm_msg *msg, enum ivshm_msgq_status status)
 	spin_lock_bh(&from->lock);
 	if (!from->closed) {
 		if (list_empty(&from->done) && from->event[IVSHM_MSGQ_EVENT_DONE])
-			eventfd_signal(from->event[IVSHM_MSGQ_EVENT_DONE], 1);
+			eventfd_signal(from->event[IVSHM_MSGQ_EVENT_DONE]);
 		list_add_tail(&msg->list, &from->done);
 		wake_up_poll(&from->wait, EPOLLPRI);
 		msg = NULL;

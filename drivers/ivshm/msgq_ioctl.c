@@ -212,7 +212,7 @@ static long msgq_bind(struct ivshm_msgq *q, void __user *argp)
 	spin_lock_bh(&q->lock);
 	if (event && ((arg.event == IVSHM_MSGQ_EVENT_RECV && q->told) ||
 		      (arg.event == IVSHM_MSGQ_EVENT_DONE && !list_empty(&q->done))))
-		eventfd_signal(event, 1);
+		eventfd_signal(event);
 	swap(event, q->event[arg.event]);
 	spin_unlock_bh(&q->lock);
 	if (event)

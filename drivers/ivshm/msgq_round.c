@@ -134,7 +134,7 @@ int ivshm_rings_todo(u32 entries, u32 done, u32 tail, u32 taken)
 static void ring_tell(const struct ivshm_rings *r)
 {
 	if (r->call)
-		eventfd_signal(r->call, 1);
+		eventfd_signal(r->call);
 }
 
 static void ring_break(struct ivshm_rings *r, int err)

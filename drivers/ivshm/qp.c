@@ -105,7 +105,7 @@ void ivshm_qp_logged(struct ivshm_qp *qp)
 void ivshm_qp_tell_logged(struct ivshm_qp *qp)
 {
 	if (qp->log_ctx)
-		eventfd_signal(qp->log_ctx, 1);
+		eventfd_signal(qp->log_ctx);
 }
 
 static void ivshm_qp_free(struct ivshm_qp *qp)
@@ -221,7 +221,7 @@ void ivshm_qp_report(struct ivshm_qp *qp, u32 index)
 		ivshm_qp_count(qp, IVSHM_A_STAT_RING_ERRORS);
 		trace_ivshm_ring_error(qp, index);
 		if (vq->err)
-			eventfd_signal(vq->err, 1);
+			eventfd_signal(vq->err);
 		ivshm_port_tell();
 	}
 	spin_unlock(&qp->rx_lock);
@@ -239,7 +239,7 @@ void ivshm_qp_interrupt(struct ivshm_qp *qp, u32 index)
 
 	if (!vq->call)
 		return;
-	eventfd_signal(vq->call, 1);
+	eventfd_signal(vq->call);
 	ivshm_qp_count(qp, index == IVSHM_VQ_RX ? IVSHM_A_STAT_INTERRUPTS_RX :
 						  IVSHM_A_STAT_INTERRUPTS_TX);
 }

@@ -285,6 +285,11 @@ static int region_fill(struct ivshm_region *region)
 		region->slot[i] = alloc_pages_node(region->node, gfp, region->order);
 		if (!region->slot[i])
 			return -ENOMEM;
+		/*
+		 * Newer kernels map a large page as one only if it ends within the
+		 * file, by an index that these pages have no other use for.
+		 */
+		page_folio(region->slot[i])->index = 0;
 		if (fatal_signal_pending(current))
 			return -EINTR;
 		cond_resched();

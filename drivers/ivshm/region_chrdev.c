@@ -82,7 +82,7 @@ static int region_mmap(struct file *file, struct vm_area_struct *vma)
 		return -EINVAL;
 	if (!ivshm_region_alive(region))
 		return -ENODEV;
-	vma->vm_flags |= VM_DONTEXPAND;
+	vm_flags_set(vma, VM_DONTEXPAND);
 	vma->vm_ops = &region_vm_ops;
 	/* The file, which the mapping holds, holds the region. */
 	vma->vm_private_data = region;
@@ -198,10 +198,10 @@ static struct class region_class = {
 	.name = "ivshm",
 };
 
-static char *region_devnode(struct device *dev, umode_t *mode, kuid_t *uid,
+static char *region_devnode(ivshm_type_device *dev, umode_t *mode, kuid_t *uid,
 			    kgid_t *gid)
 {
-	struct ivshm_region *region = container_of(dev, struct ivshm_region, dev);
+	const struct ivshm_region *region = container_of(dev, struct ivshm_region, dev);
 
 	if (mode)
 		*mode = region->mode;
@@ -212,9 +212,9 @@ static char *region_devnode(struct device *dev, umode_t *mode, kuid_t *uid,
 	return NULL;
 }
 
-static int region_uevent(struct device *dev, struct kobj_uevent_env *env)
+static int region_uevent(ivshm_type_device *dev, struct kobj_uevent_env *env)
 {
-	struct ivshm_region *region = container_of(dev, struct ivshm_region, dev);
+	const struct ivshm_region *region = container_of(dev, struct ivshm_region, dev);
 
 	return add_uevent_var(env, "IVSHM_NAME=%s", region->name) ?:
 	       add_uevent_var(env, "IVSHM_MODE=%04o", region->mode) ?:

@@ -124,7 +124,7 @@ static int dma_mmap(struct file *file, struct vm_area_struct *vma)
 	    vma->vm_pgoff + vma_pages(vma) > dma->pgoff + dma->nr)
 		return -EINVAL;
 	/* It was private: a child must not write to it. */
-	vma->vm_flags |= VM_DONTEXPAND | VM_DONTCOPY;
+	vm_flags_set(vma, VM_DONTEXPAND | VM_DONTCOPY);
 	vma->vm_ops = &dma_vm_ops;
 	vma->vm_private_data = dma;
 	return 0;
@@ -217,7 +217,7 @@ static int dma_check_pins(unsigned long addr, unsigned long nr)
 		if (got <= 0)
 			return got ?: -EFAULT;
 		for (k = 0; k < got; k++) {
-			if (page_maybe_dma_pinned(page[k]))
+			if (folio_maybe_dma_pinned(page_folio(page[k])))
 				err = -EBUSY;
 			put_page(page[k]);
 		}

@@ -164,7 +164,7 @@ static int dmabuf_mmap(struct dma_buf *dmabuf, struct vm_area_struct *vma)
 
 	vma_set_file(vma, rd->file);
 	vma->vm_pgoff += rd->pgoff;
-	return call_mmap(rd->file, vma);
+	return rd->file->f_op->mmap(rd->file, vma);
 }
 
 static int dmabuf_vmap(struct dma_buf *dmabuf, struct iosys_map *map)
@@ -308,4 +308,4 @@ int ivshm_region_export_dmabuf(struct ivshm_region *region,
 	return fd;
 }
 
-MODULE_IMPORT_NS(DMA_BUF);
+MODULE_IMPORT_NS("DMA_BUF");

@@ -2,7 +2,7 @@
 /* Regions: pages that change their slots. */
 #include <linux/delay.h>
 #include <linux/highmem.h>
-#include <linux/jiffies.h>
+#include <linux/ktime.h>
 #include <linux/mm.h>
 #include <linux/page_ref.h>
 #include <linux/pagemap.h>
@@ -101,14 +101,14 @@ static void slots_unfreeze(struct ivshm_region *region, unsigned long at,
  * may be some for a moment, of faults and look-ups that were under way, and of mappings
  * that others have just taken down; their threads may have to wait for a processor.
  */
-static int page_freeze(struct page *page, int refs, unsigned long end)
+static int page_freeze(struct page *page, int refs, ktime_t end)
 {
 	unsigned long us = 10;
 
 	while (!page_ref_freeze(page, refs)) {
 		if (fatal_signal_pending(current))
 			return -EINTR;
-		if (time_after(jiffies, end))
+		if (ktime_after(ktime_get(), end))
 			return -EBUSY;
 		usleep_range(us, 2 * us);
 		us = min(2 * us, 1000UL);
@@ -117,7 +117,7 @@ static int page_freeze(struct page *page, int refs, unsigned long end)
 }
 
 static int slots_freeze(struct ivshm_region *region, unsigned long at,
-			unsigned long nr, unsigned long end)
+			unsigned long nr, ktime_t end)
 {
 	unsigned long i;
 	int err;
@@ -133,9 +133,10 @@ static int slots_freeze(struct ivshm_region *region, unsigned long at,
 	return 0;
 }
 
-static unsigned long freeze_end(unsigned int patience)
+/* A moment at least. Not in jiffies: a processor that was kept makes up for many at once. */
+static ktime_t freeze_end(unsigned int patience)
 {
-	return jiffies + msecs_to_jiffies(patience) + 1;
+	return ktime_add_ms(ktime_get(), patience + 1);
 }
 
 static void slot_clear(struct page *page, unsigned int order)
@@ -152,8 +153,9 @@ int ivshm_region_move(struct ivshm_region *from, unsigned long at,
 		      struct ivshm_region *to, unsigned long to_at,
 		      unsigned long nr, unsigned int patience, const bool *closing)
 {
-	unsigned long i, end;
 	struct page *page;
+	unsigned long i;
+	ktime_t end;
 	int err;
 
 	err = slots_hold(from, at, nr, false);
@@ -171,8 +173,7 @@ int ivshm_region_move(struct ivshm_region *from, unsigned long at,
 	if (err)
 		goto unfreeze_from;
 	/* That may have taken the time that references have to go. */
-	if (time_before(end, jiffies + 1))
-		end = jiffies + 1;
+	end = max(end, freeze_end(0));
 	err = slots_freeze(to, to_at, nr, end);
 	if (err)
 		goto unhold_to;
@@ -380,8 +381,9 @@ int ivshm_region_take_out(struct ivshm_region *to, unsigned long at, unsigned lo
 			  struct page **own, const struct ivshm_slots *all,
 			  unsigned int nr_all, unsigned int patience)
 {
-	unsigned long end, i;
+	unsigned long i;
 	unsigned int k;
+	ktime_t end;
 	int err;
 
 	err = slots_hold_all(all, nr_all);

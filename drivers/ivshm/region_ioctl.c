@@ -136,7 +136,7 @@ static long region_ring(struct file *file, void __user *argp)
 	else if (!peer->vector[arg.vector])
 		err = -ENXIO;
 	else
-		eventfd_signal(peer->vector[arg.vector], 1);
+		eventfd_signal(peer->vector[arg.vector]);
 	xa_unlock(&rf->region->peers);
 	return err;
 }

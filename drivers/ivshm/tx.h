@@ -20,9 +20,8 @@
 #include <linux/if_ether.h>
 #include <linux/netdev_features.h>
 #include <linux/types.h>
+#include <linux/unaligned.h>
 #include <linux/ivshm_netlink.h>
-
-#include <asm/unaligned.h>
 
 struct ivshm_buf;
 struct ivshm_frame;

@@ -14,6 +14,7 @@
 #include <linux/rtnetlink.h>
 #include <linux/socket.h>
 #include <net/sock.h>
+#include <net/xdp.h>
 
 #include "coupling.h"
 #include "deliver.h"

@@ -108,7 +108,7 @@ static u32 ivshm_uplink_pad(const struct ivshm_qp *qp)
 {
 	struct sock *sk = qp->vq[IVSHM_VQ_TX].sock->sk;
 
-	return SKB_DATA_ALIGN(sizeof(struct tun_xdp_hdr) + NET_SKB_PAD + NET_IP_ALIGN +
+	return SKB_DATA_ALIGN(IVSHM_TUN_XDP_HDR_LEN + NET_SKB_PAD + NET_IP_ALIGN +
 			      (sock_flag(sk, SOCK_XDP) ? XDP_PACKET_HEADROOM : 0));
 }
 
@@ -122,9 +122,8 @@ static u32 ivshm_uplink_size(u32 pad, u32 len)
 static void ivshm_uplink_put(struct ivshm_uplink_batch *b, void *buf, u32 pad, u32 len, u32 size)
 {
 	struct xdp_buff *xdp = &b->xdp[b->nr++];
-	struct tun_xdp_hdr *hdr = buf;
 
-	hdr->buflen = size;
+	ivshm_tun_xdp_set_size(buf, size);
 	xdp_init_buff(xdp, size, NULL);
 	xdp_prepare_buff(xdp, buf, pad, len, true);
 	b->frag.offset += size;
@@ -136,7 +135,7 @@ static int ivshm_uplink_add(struct ivshm_qp *qp, struct ivshm_frame *f)
 {
 	u32 pad = ivshm_uplink_pad(qp), size = ivshm_uplink_size(pad, f->len);
 	struct ivshm_uplink_batch *b = qp->uplink;
-	struct tun_xdp_hdr *hdr;
+	struct virtio_net_hdr *hdr;
 	void *buf;
 	int err;
 
@@ -150,11 +149,11 @@ static int ivshm_uplink_add(struct ivshm_qp *qp, struct ivshm_frame *f)
 		return err;
 	get_page(b->frag.page);
 
-	hdr = buf;
+	hdr = ivshm_tun_xdp_hdr(buf);
 	if (qp->sock_hdr)
-		hdr->gso = f->raw;
+		*hdr = f->raw;
 	else
-		memset(&hdr->gso, 0, sizeof(hdr->gso));
+		memset(hdr, 0, sizeof(*hdr));
 	ivshm_uplink_put(b, buf, pad, f->len, size);
 	if (b->nr == IVSHM_BATCH)
 		ivshm_uplink_flush(qp);
@@ -200,7 +199,7 @@ static noinline u32 ivshm_uplink_fill(struct ivshm_qp *qp, const struct ivshm_vr
 	struct ivshm_uplink_batch *b = qp->uplink;
 	struct ivshm_gmem_window win = {};
 	struct ivshm_gmem_span span;
-	struct tun_xdp_hdr *hdr;
+	struct virtio_net_hdr *hdr;
 	struct ivshm_tx_key key;
 	void *buf;
 
@@ -217,11 +216,11 @@ static noinline u32 ivshm_uplink_fill(struct ivshm_qp *qp, const struct ivshm_vr
 		if (key.lo != run.lo || key.hi != run.hi)
 			break;
 		buf = page_address(b->frag.page) + b->frag.offset;
-		hdr = buf;
+		hdr = ivshm_tun_xdp_hdr(buf);
 		if (likely(qp->sock_hdr))
-			memcpy(&hdr->gso, span.addr, sizeof(hdr->gso));
+			memcpy(hdr, span.addr, sizeof(*hdr));
 		else
-			memset(&hdr->gso, 0, sizeof(hdr->gso));
+			memset(hdr, 0, sizeof(*hdr));
 		memcpy(buf + pad, eth, ETH_HLEN);
 		if (!ivshm_uplink_copy_few(qp->gm, &win, few, &span, head, buf + pad + ETH_HLEN))
 			break;

@@ -12,6 +12,7 @@
 #include <linux/skbuff.h>
 #include <linux/tcp.h>
 #include <linux/virtio_net.h>
+#include <net/gso.h>
 
 #include "qp.h"
 #include "tx.h"

@@ -7,6 +7,9 @@
 #
 # Sourced after common.sh.
 
+# shellcheck source=archive.sh
+. "$IVSHM_TOP/selftests/lib/archive.sh"
+
 # build_copy NAME - bring the copy NAME up to date and print where it is. Only
 # what differs is copied, for make to build only that, also in a new checkout.
 build_copy()
@@ -35,5 +38,11 @@ build_module()
 
 	dir=$(build_copy "$1") || return 1
 	shift 2
+	if [ -d "$kernel_dir/root" ]; then
+		archive_run "$kernel_dir/root" "$dir" \
+			make -C "/usr/src/linux-headers-$(cat "$kernel_dir/release")" \
+			M="$dir" -j"$(nproc)" "$@" modules 2>&1
+		return
+	fi
 	make -C "$kernel_dir/kdir" M="$dir" -j"$(nproc)" "$@" modules 2>&1
 }

@@ -10,7 +10,7 @@
 # DIR/modules/order. What is built into the kernel takes no file.
 modules_into()
 {
-	local dir=$1 base=$2/modules release word file name
+	local dir=$1 base=$2/modules release word file ko name
 	shift 2
 
 	release=$(ls "$base/lib/modules")
@@ -21,9 +21,13 @@ modules_into()
 			return 1
 		while read -r word file _; do
 			[ "$word" = insmod ] || continue
-			grep -qx "${file##*/}" "$dir/modules/order" && continue
-			cp "$file" "$dir/modules/" || return 1
-			echo "${file##*/}" >>"$dir/modules/order"
+			ko=$(basename "$file" .xz)
+			grep -qx "$ko" "$dir/modules/order" && continue
+			case $file in
+			*.xz) xz -dc "$file" >"$dir/modules/$ko" ;;
+			*) cp "$file" "$dir/modules/" ;;
+			esac || return 1
+			echo "$ko" >>"$dir/modules/order"
 		done <"$dir/modules/.deps"
 	done
 	rm "$dir/modules/.deps"

@@ -222,7 +222,7 @@ TEST_F_TIMEOUT(netlink, many, 120)
 {
 	struct control *r = &self->r;
 	struct seen seen = { 0 };
-	int i, wrong = 0;
+	int i, wrong = 0, tries;
 	char name[16], stem[16];
 
 	for (i = 0; i < 1024; i++) {
@@ -233,7 +233,13 @@ TEST_F_TIMEOUT(netlink, many, 120)
 	EXPECT_EQ(-ENOSPC, req_add(r, "c1024", STATIC, "more", 2));
 	EXPECT_STRNE("", r->answer.text);
 
-	ASSERT_EQ(0, req_dump(r, IVSHM_CMD_COUPLING_GET, read_many, &seen));
+	/* Namespaces of tests before may go only now, and their couplings count as well. */
+	for (tries = 0; tries < 10; tries++) {
+		memset(&seen, 0, sizeof(seen));
+		ASSERT_EQ(0, req_dump(r, IVSHM_CMD_COUPLING_GET, read_many, &seen));
+		if (!seen.interrupted)
+			break;
+	}
 	EXPECT_EQ(1024, seen.nr);
 	EXPECT_EQ(0, seen.others);
 	EXPECT_EQ(0, seen.interrupted);
