@@ -156,8 +156,8 @@ void ivshm_bufs_free(struct list_head *bufs);
 
 /*
  * Check @f->raw against the frame's length and first bytes; fills in @f->hdr,
- * @f->plain and @f->gso_len.  For a frame to be segmented it returns where in
- * the frame the length of its TCP header is; ivshm_vnet_check_tcp() with that
+ * @f->plain and @f->gso_len.  For TCP to be segmented it returns where in the
+ * frame the length of its TCP header is; ivshm_vnet_check_tcp() with that
  * byte finishes the check.  Else 0.
  */
 u32 ivshm_vnet_check(struct ivshm_frame *f, bool le);

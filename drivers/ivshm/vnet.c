@@ -11,8 +11,11 @@
 #include <linux/netdevice.h>
 #include <linux/skbuff.h>
 #include <linux/tcp.h>
+#include <linux/udp.h>
 #include <linux/virtio_net.h>
 #include <net/gso.h>
+#include <net/ipv6.h>
+#include <net/net_namespace.h>
 
 #include "qp.h"
 #include "tx.h"
@@ -27,6 +30,30 @@ static __be16 ivshm_vnet_protocol(const struct ivshm_frame *f)
 	if (!eth_type_vlan(eth->h_vlan_proto))
 		return eth->h_vlan_proto;
 	return f->copy_len < VLAN_ETH_HLEN ? 0 : eth->h_vlan_encapsulated_proto;
+}
+
+/* UDP that is to be fragmented: all but the last have @f->raw.gso_size bytes of it. */
+static void ivshm_vnet_check_udp(struct ivshm_frame *f, bool le)
+{
+	u32 start = __virtio16_to_cpu(le, f->raw.csum_start);
+	u32 size = __virtio16_to_cpu(le, f->raw.gso_size);
+	__be16 protocol = ivshm_vnet_protocol(f);
+	u32 headers = start;
+
+	/* Offsets of fragments count in eights. */
+	if (!size || size % 8 || !f->hdr.flags || start + sizeof(struct udphdr) > f->len ||
+	    __virtio16_to_cpu(le, f->raw.csum_offset) != offsetof(struct udphdr, check))
+		return;
+	if (protocol == htons(ETH_P_IPV6))
+		headers += sizeof(struct frag_hdr);
+	else if (protocol != htons(ETH_P_IP))
+		return;
+	if (f->len - start > size)
+		f->gso_len = headers + size;
+	f->hdr.gso_type = f->raw.gso_type;
+	f->hdr.gso_size = f->raw.gso_size;
+	f->hdr.hdr_len = __cpu_to_virtio16(le, start + sizeof(struct udphdr));
+	f->plain = true;
 }
 
 u32 ivshm_vnet_check(struct ivshm_frame *f, bool le)
@@ -52,6 +79,8 @@ u32 ivshm_vnet_check(struct ivshm_frame *f, bool le)
 		return 0;
 	}
 
+	if (f->raw.gso_type == VIRTIO_NET_HDR_GSO_UDP)
+		ivshm_vnet_check_udp(f, le);
 	/* A device is asked to segment only what it also checksums. */
 	if (gso != VIRTIO_NET_HDR_GSO_TCPV4 && gso != VIRTIO_NET_HDR_GSO_TCPV6)
 		return 0;
@@ -91,6 +120,9 @@ bool ivshm_vnet_fits(const struct virtio_net_hdr *hdr, netdev_features_t feature
 	case VIRTIO_NET_HDR_GSO_TCPV6:
 		need |= NETIF_F_TSO6;
 		break;
+	case VIRTIO_NET_HDR_GSO_UDP:
+		need |= NETIF_F_GSO_UDP;
+		break;
 	default:
 		break;
 	}
@@ -125,6 +157,8 @@ static struct sk_buff *ivshm_vnet_skb(const struct ivshm_buf *buf, bool le)
 	skb->protocol = eth_hdr(skb)->h_proto;
 	skb_set_network_header(skb, eth_type_vlan(skb->protocol) ? VLAN_ETH_HLEN : ETH_HLEN);
 	skb_reset_mac_len(skb);
+	/* Fragments of IPv6 get an identification, for which it has to be of some namespace. */
+	skb->dev = init_net.loopback_dev;
 	err = virtio_net_hdr_to_skb(skb, &buf->hdr, le);
 	if (err)
 		goto free;

@@ -71,8 +71,8 @@ ballooned()
 	local rc=0
 
 	joined lan0 a c && send_begin a c || return
-	guest_hmp c "balloon 144" && wait_for "$patience" balloon_is 144 || rc=1
-	guest_hmp c "balloon 192" && wait_for "$patience" balloon_is 192 || rc=1
+	guest_hmp c "balloon 144" && wait_for $((4 * patience)) balloon_is 144 || rc=1
+	guest_hmp c "balloon 192" && wait_for $((4 * patience)) balloon_is 192 || rc=1
 	send_end a c || rc=1
 	return $rc
 }

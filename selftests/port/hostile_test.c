@@ -7,6 +7,7 @@
  */
 #include <errno.h>
 #include <linux/if_ether.h>
+#include <netinet/in.h>
 #include <signal.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
@@ -440,6 +441,14 @@ TEST_F_TIMEOUT(hostile, vnet_headers, TIMEOUT)
 		h.hdr.csum_offset = rnd() & 3 ? 16 : rnd();
 		h.hdr.gso_size = rnd() & 3 ? rnd() % 2000 : rnd() & 1 ? 0 : rnd();
 		h.hdr.hdr_len = rnd();
+		/* Nearly UDP that can be fragmented. */
+		if (h.hdr.gso_type == VIRTIO_NET_HDR_GSO_UDP && rnd() & 3) {
+			h.hdr.flags |= VIRTIO_NET_HDR_F_NEEDS_CSUM;
+			h.hdr.csum_offset = 6;
+			h.hdr.gso_size &= ~7;
+			if (len > 23)
+				frame[type == 0x0008 ? 23 : 20] = IPPROTO_UDP;
+		}
 		if (!(rnd() & 7))
 			for (j = 0; j < sizeof(h); j++)
 				raw[j] = rnd();

@@ -179,29 +179,107 @@ TEST_F_TIMEOUT(offload, segments, TIMEOUT)
 	ASSERT_EQ(0, guest_pass(&self->a, &self->b, 1000, 1));
 }
 
-/* UDP to be fragmented does not go direct: by the tap, or nowhere. */
+/* UDP to be fragmented, into @size bytes each. Its length. */
+static __u32 send_udp(struct __test_metadata *_metadata, FIXTURE_DATA(offload) * self,
+		      const struct packet *p, __u16 size)
+{
+	struct virtio_net_hdr_mrg_rxbuf h = {};
+	__u32 len = packet_make(p, frame, self->b.mac, self->a.mac, &h.hdr);
+
+	h.hdr.gso_type = VIRTIO_NET_HDR_GSO_UDP;
+	h.hdr.gso_size = size;
+	h.hdr.hdr_len = packet_headers(p);
+	EXPECT_EQ(0, guest_send(&self->a, &h, frame, len));
+	EXPECT_EQ(0, guest_tx_drain(&self->a, 5000));
+	return len;
+}
+
+/* No tap says that its guest takes it whole: direct, as fragments of IP. */
 TEST_F_TIMEOUT(offload, udp_fragments, TIMEOUT)
 {
+	__u64 uplink = ctl_stat("tap0", IVSHM_A_STAT_TX_UPLINK_FRAMES);
+	__u64 direct = ctl_stat("tap0", IVSHM_A_STAT_TX_DIRECT_FRAMES);
+	bool tags = variant->type == IVSHM_COUPLING_STATIC;
+	static struct packet_parts parts;
+	unsigned int round;
+	__u32 len, n;
+
+	for (round = 0; round < 16; round++) {
+		struct packet p = {
+			.v6 = round & 1, .vlan = tags && round & 2, .proto = IPPROTO_UDP,
+			.payload = (round & 4 ? 4000 : 10000) + round,
+		};
+		__u16 size = round & 8 ? 1400 : 1024;
+		int part;
+
+		len = send_udp(_metadata, self, &p, size) - packet_headers(&p) + 8;
+		packet_parts_begin(&p, frame, &parts);
+		for (n = 0; !parts.whole; n++) {
+			ASSERT_EQ(1, guest_recv(&self->b, &got, 5000))
+				TH_LOG("%u of %u bytes came", parts.len, len);
+			EXPECT_EQ(0, got.hdr.hdr.flags);
+			EXPECT_EQ(0, got.hdr.hdr.gso_type);
+			part = packet_parts_add(&p, got.data, got.len, &parts);
+			ASSERT_LT(0, part);
+			EXPECT_EQ(parts.whole ? len - n * size : size, part);
+		}
+		EXPECT_EQ((len + size - 1) / size, n);
+		ASSERT_EQ(p.payload, packet_check(&p, parts.frame,
+						  packet_headers(&p) + p.payload, 0, false,
+						  &got.hdr.hdr));
+	}
+	EXPECT_EQ(uplink, ctl_stat("tap0", IVSHM_A_STAT_TX_UPLINK_FRAMES));
+	EXPECT_EQ(direct + round, ctl_stat("tap0", IVSHM_A_STAT_TX_DIRECT_FRAMES));
+	EXPECT_EQ(0, ctl_stat("tap0", IVSHM_A_STAT_DROP_OFFLOAD));
+	ASSERT_EQ(0, guest_pass(&self->a, &self->b, 1000, 1));
+}
+
+/* Fragments up to the MTU of the receiver, 1500, of which IPv6 has eight for a header. */
+TEST_F_TIMEOUT(offload, udp_mtu, TIMEOUT)
+{
+	bool dynamic = variant->type == IVSHM_COUPLING_DYNAMIC;
+	unsigned int i;
+
+	for (i = 0; i < 4; i++) {
+		struct packet p = { .v6 = i & 1, .proto = IPPROTO_UDP, .payload = 4000 };
+		__u64 direct = ctl_stat("tap0", IVSHM_A_STAT_TX_DIRECT_FRAMES);
+		__u16 size = (p.v6 ? 1448 : 1480) + (i & 2 ? 8 : 0);
+
+		send_udp(_metadata, self, &p, size);
+		EXPECT_EQ(direct + !(dynamic && i & 2),
+			  ctl_stat("tap0", IVSHM_A_STAT_TX_DIRECT_FRAMES))
+			TH_LOG("IPv%u, %u bytes", p.v6 ? 6 : 4, size);
+	}
+	EXPECT_EQ(0, ctl_stat("tap0", IVSHM_A_STAT_DROP_OFFLOAD));
+	while (guest_recv(&self->b, &got, 200) == 1)
+		;
+}
+
+/* What is no such thing: the tap may have it, or nobody. */
+TEST_F_TIMEOUT(offload, udp_odd, TIMEOUT)
+{
+	static const struct { __u8 proto; __u16 size; } odd[] = {
+		{ IPPROTO_UDP, 0 }, { IPPROTO_UDP, 1001 }, { IPPROTO_UDP, 4 },
+		{ IPPROTO_TCP, 1480 },
+	};
 	bool dropped = variant->type == IVSHM_COUPLING_STATIC;
 	__u64 uplink = ctl_stat("tap0", IVSHM_A_STAT_TX_UPLINK_FRAMES);
-	struct packet p = { .proto = IPPROTO_UDP, .payload = 4000 };
-	struct virtio_net_hdr_mrg_rxbuf h = {};
-	__u32 len, n = 0;
+	__u64 direct = ctl_stat("tap0", IVSHM_A_STAT_TX_DIRECT_FRAMES);
+	__u64 lost = ctl_stat("tap0", IVSHM_A_STAT_DROP_UPLINK);
+	unsigned int i;
 
-	len = packet_make(&p, frame, self->b.mac, self->a.mac, &h.hdr);
-	h.hdr.gso_type = VIRTIO_NET_HDR_GSO_UDP;
-	h.hdr.gso_size = 1480;
-	h.hdr.hdr_len = packet_headers(&p);
-	ASSERT_EQ(0, guest_send(&self->a, &h, frame, len));
-	ASSERT_EQ(0, guest_tx_drain(&self->a, 5000));
-	while (guest_recv(&self->b, &got, n ? 200 : 1000) == 1) {
-		EXPECT_GE(1514, got.len);
-		EXPECT_EQ(0, got.hdr.hdr.gso_type);
-		n++;
+	for (i = 0; i < ARRAY_SIZE(odd); i++) {
+		struct packet p = { .proto = odd[i].proto, .payload = 4000 };
+
+		send_udp(_metadata, self, &p, odd[i].size);
 	}
-	EXPECT_EQ(dropped ? 0 : 3, n);
-	EXPECT_EQ(dropped, ctl_stat("tap0", IVSHM_A_STAT_DROP_OFFLOAD));
-	EXPECT_EQ(uplink + !dropped, ctl_stat("tap0", IVSHM_A_STAT_TX_UPLINK_FRAMES));
+	EXPECT_EQ(direct, ctl_stat("tap0", IVSHM_A_STAT_TX_DIRECT_FRAMES));
+	EXPECT_EQ(dropped ? i : 0, ctl_stat("tap0", IVSHM_A_STAT_DROP_OFFLOAD));
+	uplink = ctl_stat("tap0", IVSHM_A_STAT_TX_UPLINK_FRAMES) - uplink;
+	lost = ctl_stat("tap0", IVSHM_A_STAT_DROP_UPLINK) - lost;
+	EXPECT_EQ(dropped ? 0 : i, uplink + lost);
+	while (guest_recv(&self->b, &got, 200) == 1)
+		;
 }
 
 /* Frames that need work and frames that do not keep their order. */

@@ -229,3 +229,51 @@ int packet_check(const struct packet *p, const __u8 *frame, __u32 len, __u32 at,
 			return BAD("payload at %u", at + i);
 	return len;
 }
+
+void packet_parts_begin(const struct packet *p, const __u8 *frame, struct packet_parts *parts)
+{
+	parts->len = 0;
+	parts->whole = false;
+	memcpy(parts->frame, frame, packet_l2(p) + ip_len(p));
+}
+
+int packet_parts_add(const struct packet *p, const __u8 *frame, __u32 len,
+		     struct packet_parts *parts)
+{
+	__u32 l2 = packet_l2(p), headers = l2 + ip_len(p), at, id;
+	const struct ip6_hdr *ip6 = (const struct ip6_hdr *)(frame + l2);
+	const struct iphdr *ip4 = (const struct iphdr *)(frame + l2);
+	const struct ip6_frag *frag = (const struct ip6_frag *)(frame + headers);
+	bool more;
+
+	if (p->v6)
+		headers += sizeof(*frag);
+	if (len <= headers)
+		return BAD("fragment of %u bytes", len);
+	len -= headers;
+	if (memcmp(frame, parts->frame, l2))
+		return BAD("Ethernet header of a fragment");
+	if (p->v6) {
+		if (ip6->ip6_nxt != IPPROTO_FRAGMENT || frag->ip6f_nxt != p->proto ||
+		    ntohs(ip6->ip6_plen) != sizeof(*frag) + len)
+			return BAD("header of a fragment of %u bytes", len);
+		at = ntohs(frag->ip6f_offlg & IP6F_OFF_MASK);
+		more = frag->ip6f_offlg & IP6F_MORE_FRAG;
+		id = ntohl(frag->ip6f_ident);
+	} else {
+		if (ip_check(p, frame + l2, len))
+			return -EBADMSG;
+		at = (ntohs(ip4->frag_off) & IP_OFFMASK) * 8;
+		more = ip4->frag_off & htons(IP_MF);
+		id = ntohs(ip4->id);
+	}
+	if (at != parts->len || parts->whole)
+		return BAD("fragment at %u, after %u bytes", at, parts->len);
+	if (at && id != parts->id)
+		return BAD("fragment of another packet: %#x, %#x", parts->id, id);
+	memcpy(parts->frame + l2 + ip_len(p) + at, frame + headers, len);
+	parts->len += len;
+	parts->id = id;
+	parts->whole = !more;
+	return len;
+}

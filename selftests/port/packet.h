@@ -41,4 +41,22 @@ __u32 packet_make(const struct packet *p, __u8 *frame, const __u8 *dst, const __
 int packet_check(const struct packet *p, const __u8 *frame, __u32 len, __u32 at, bool partial,
 		 const struct virtio_net_hdr *h);
 
+/**
+ * struct packet_parts - fragments of a packet, in their order
+ * @len:	bytes that came, behind the header of IP
+ * @id:		what all of them have
+ * @whole:	the last one came
+ * @frame:	the packet, with the headers that it had before
+ */
+struct packet_parts {
+	__u32 len, id;
+	bool whole;
+	__u8 frame[1 << 17];
+};
+
+void packet_parts_begin(const struct packet *p, const __u8 *frame, struct packet_parts *parts);
+/* The next fragment of it. Bytes that were in it; -EBADMSG, after saying why. */
+int packet_parts_add(const struct packet *p, const __u8 *frame, __u32 len,
+		     struct packet_parts *parts);
+
 #endif /* PACKET_H */
