@@ -10,8 +10,7 @@
  *
  * Two runs of the same differ by more than what is to be seen of "auto", since others
  * have the processors, too, now and then.  So it has its turn with that way which took
- * the least, one right after the other, many times: what counts is by how much the two
- * of a pair differ.
+ * the least, one right after the other, many times.
  */
 #include <errno.h>
 #include <math.h>
@@ -197,7 +196,7 @@ static void measure_auto(const struct window *a, const struct window *b, const c
 			say(with, size, autos[kind].way.name, us[0]);
 			printf(", \"did\": \"%s\", \"best\": \"%s\"",
 			       ways[did - IVSHM_MSGQ_COPY].name, ways[best].name);
-			printf(", \"of_best\": %.4f, \"drops\": {}}\n", us[0] / us[1]);
+			printf(", \"best_us\": %.4g, \"drops\": {}}\n", us[1]);
 		}
 	}
 }
