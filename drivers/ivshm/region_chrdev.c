@@ -198,8 +198,8 @@ static struct class region_class = {
 	.name = "ivshm",
 };
 
-static char *region_devnode(ivshm_type_device *dev, umode_t *mode, kuid_t *uid,
-			    kgid_t *gid)
+static char *region_devnode(IVSHM_TYPE_CONST struct device *dev, umode_t *mode,
+			    kuid_t *uid, kgid_t *gid)
 {
 	const struct ivshm_region *region = container_of(dev, struct ivshm_region, dev);
 
@@ -212,7 +212,7 @@ static char *region_devnode(ivshm_type_device *dev, umode_t *mode, kuid_t *uid,
 	return NULL;
 }
 
-static int region_uevent(ivshm_type_device *dev, struct kobj_uevent_env *env)
+static int region_uevent(IVSHM_TYPE_CONST struct device *dev, struct kobj_uevent_env *env)
 {
 	const struct ivshm_region *region = container_of(dev, struct ivshm_region, dev);
 

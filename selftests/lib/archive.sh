@@ -70,7 +70,7 @@ archive_look()
 		say "the suite $suite cannot be read; taking what was there before"
 	else
 		grep -E '^(E|W|Err):' "$dir/update.log" | head -n 5 >&2
-		say "this machine's archive has no kernel of the suite $suite for it"
+		say "the archive that this machine has its packages from has no suite $suite with a kernel"
 		return 1
 	fi
 }

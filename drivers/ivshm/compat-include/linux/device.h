@@ -6,11 +6,11 @@
 
 #include_next <linux/device.h>
 
-/* What devnode() and uevent() of a device type are given. */
+/* Whether devnode() and uevent() of a device type are given a const one. */
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 3, 0)
-typedef const struct device ivshm_type_device;
+#define IVSHM_TYPE_CONST	const
 #else
-typedef struct device ivshm_type_device;
+#define IVSHM_TYPE_CONST
 #endif
 
 #endif /* _IVSHM_COMPAT_LINUX_DEVICE_H */
