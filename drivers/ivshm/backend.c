@@ -17,6 +17,7 @@
 #include <net/sock.h>
 
 #include "backend.h"
+#include "coupling.h"
 #include "deliver.h"
 #include "port.h"
 #include "qp.h"
@@ -148,7 +149,38 @@ static struct ptr_ring *ivshm_backend_ring(struct file *file)
 	return IS_ERR(ring) ? NULL : ring;
 }
 
-void ivshm_backend_attach(struct ivshm_qp *qp)
+/* Whether the tap is that of a member of a static coupling, which it never is to see. */
+static bool ivshm_backend_is_cut_off(const struct ivshm_qp *qp, struct file *file,
+				     struct socket *sock)
+{
+	enum ivshm_port_kind kind;
+	struct net_device *dev;
+	bool cut;
+
+	/* The same that become ports, see below. */
+	dev = qp->sock_hdr ? ivshm_port_resolve(file, sock, &kind) : NULL;
+	cut = dev && ivshm_port_is_cut_off(dev, kind);
+	dev_put(dev);
+	return cut;
+}
+
+/*
+ * Both queues have their tap, and what is to be a port is one: what the tap holds from
+ * before is not for the guest, and what the guest has sent goes by the coupling.
+ */
+static void ivshm_backend_join(struct ivshm_qp *qp)
+{
+	struct ivshm_vq *rx = &qp->vq[IVSHM_VQ_RX], *tx = &qp->vq[IVSHM_VQ_TX];
+
+	if (!qp->cut_off || !rx->sock || !tx->sock || (!qp->port && rx->tap != tx->tap))
+		return;
+	ivshm_qp_hold(qp);
+	qp->cut_off = false;
+	ivshm_uplink_begin(qp);
+	ivshm_qp_go(qp);
+}
+
+static void ivshm_backend_find_port(struct ivshm_qp *qp)
 {
 	struct ivshm_vq *rx = &qp->vq[IVSHM_VQ_RX], *tx = &qp->vq[IVSHM_VQ_TX];
 	enum ivshm_port_kind kind, other;
@@ -166,6 +198,12 @@ void ivshm_backend_attach(struct ivshm_qp *qp)
 	if (same && tx->tap != rx->tap)
 		dev_put(same);
 	dev_put(dev);
+}
+
+void ivshm_backend_attach(struct ivshm_qp *qp)
+{
+	ivshm_backend_find_port(qp);
+	ivshm_backend_join(qp);
 }
 
 /* The port, if any, is served no more; the queue pair may go on without. */
@@ -200,6 +238,11 @@ void ivshm_backend_stop(struct ivshm_qp *qp, u32 index, enum ivshm_reason reason
 	ivshm_poll_stop(&vq->poll);
 	if (index == IVSHM_VQ_RX)
 		ivshm_poll_stop(&qp->tap_poll);
+	/* Also when it is a port no more, as long as the other queue runs. */
+	rcu_read_lock();
+	if (qp->port && ivshm_port_isolated(qp->port))
+		qp->cut_off = true;
+	rcu_read_unlock();
 	ivshm_qp_go(qp);
 	ivshm_backend_detach(qp, reason);
 
@@ -221,6 +264,8 @@ void ivshm_backend_stop(struct ivshm_qp *qp, u32 index, enum ivshm_reason reason
 	}
 	fput(vq->tap);
 	vq->tap = NULL;
+	if (!qp->vq[!index].sock)
+		qp->cut_off = false;
 	WRITE_ONCE(qp->stopping, false);
 	/* The worker may have no work any more. */
 	if (test_and_clear_bit(IVSHM_WORK_LOG, &qp->worker.pending))
@@ -259,11 +304,13 @@ static int ivshm_backend_init_used(struct ivshm_vq *vq)
 int ivshm_backend_run(struct ivshm_qp *qp, u32 index, struct file *file, struct socket *sock)
 {
 	struct ivshm_vq *vq = &qp->vq[index];
+	bool first = !qp->vq[!index].sock, cut_off;
 	int err;
 
 	err = ivshm_backend_init_used(vq);
 	if (err)
 		return err;
+	cut_off = first && ivshm_backend_is_cut_off(qp, file, sock);
 	if (!qp->worker.task) {
 		char name[IFNAMSIZ];
 		struct net_device *dev;
@@ -285,6 +332,8 @@ int ivshm_backend_run(struct ivshm_qp *qp, u32 index, struct file *file, struct 
 		goto go;
 
 	vq->tap = file;		/* our reference from now on */
+	if (first)
+		qp->cut_off = cut_off;
 	WRITE_ONCE(vq->sock, sock);
 	vq->started = false;
 	if (index == IVSHM_VQ_TX)

@@ -204,21 +204,17 @@ static struct ivshm_member *coupling_take_place(struct ivshm_port *port)
 {
 	struct ivshm_coupling *coupling;
 	struct ivshm_member *member;
-	u32 i;
 
 	list_for_each_entry(coupling, &ivshm_space(port->net)->ruled, ruled) {
 		if (coupling->disabled || !ivshm_coupling_fits(coupling, port))
 			continue;
-		for (i = coupling->nr_named; i < coupling->nr; i++) {
-			member = &coupling->member[i];
-			if (*member->name)
-				continue;
-			if (!member->pair && coupling_init_member(coupling, i))
-				break;
-			coupling_forget_stats(member);
-			strscpy(member->name, port->name, sizeof(member->name));
-			return member;
-		}
+		member = ivshm_coupling_free_place(coupling);
+		if (!member ||
+		    (!member->pair && coupling_init_member(coupling, member->index)))
+			continue;
+		coupling_forget_stats(member);
+		strscpy(member->name, port->name, sizeof(member->name));
+		return member;
 	}
 	return NULL;
 }

@@ -326,6 +326,13 @@ void ivshm_coupling_look_denials(struct ivshm_coupling *coupling);
 
 /* Whether @port fits a rule of @coupling. coupling_rules.c */
 bool ivshm_coupling_fits(const struct ivshm_coupling *coupling, const struct ivshm_port *port);
+/* A place of @coupling for a port that fits a rule, or NULL. coupling_rules.c */
+struct ivshm_member *ivshm_coupling_free_place(struct ivshm_coupling *coupling);
+/*
+ * Whether @port, which runs or is about to, is or will be a member of a static coupling.
+ * coupling_rules.c
+ */
+bool ivshm_coupling_cuts_off(const struct ivshm_port *port);
 /* What rules look at has changed for @port: it stays, moves or goes. */
 void ivshm_coupling_port_look(struct ivshm_port *port);
 /* Likewise, for the port @name of @net, or with NULL for all of them. */

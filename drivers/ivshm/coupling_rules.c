@@ -17,6 +17,7 @@
 #include "coupling.h"
 #include "ivshm.h"
 #include "port.h"
+#include "space.h"
 
 static bool rule_fits_addr(const struct ivshm_rule *rule, const struct ivshm_port *port)
 {
@@ -77,6 +78,39 @@ bool ivshm_coupling_fits(const struct ivshm_coupling *coupling, const struct ivs
 	}
 	rcu_read_unlock();
 	return fits;
+}
+
+struct ivshm_member *ivshm_coupling_free_place(struct ivshm_coupling *coupling)
+{
+	u32 i;
+
+	lockdep_assert_held(&ivshm_mutex);
+
+	for (i = coupling->nr_named; i < coupling->nr; i++)
+		if (!*coupling->member[i].name)
+			return &coupling->member[i];
+	return NULL;
+}
+
+bool ivshm_coupling_cuts_off(const struct ivshm_port *port)
+{
+	struct ivshm_coupling *coupling;
+	struct ivshm_member *place;
+
+	lockdep_assert_held(&ivshm_mutex);
+
+	if (!port->net)
+		return false;
+	place = rcu_dereference_protected(port->member, lockdep_is_held(&ivshm_mutex)) ?:
+		ivshm_coupling_place(port->net, port->name);
+	if (place)
+		return place->coupling->type == IVSHM_COUPLING_STATIC &&
+		       !place->coupling->disabled;
+	list_for_each_entry(coupling, &ivshm_space(port->net)->ruled, ruled)
+		if (!coupling->disabled && ivshm_coupling_fits(coupling, port) &&
+		    ivshm_coupling_free_place(coupling))
+			return coupling->type == IVSHM_COUPLING_STATIC;
+	return false;
 }
 
 /*

@@ -148,29 +148,41 @@ static void detector_check(bool again)
 	rtnl_unlock();
 }
 
-/* When the rules had been asked last; written without a lock. */
+/* When the rules had been asked last; written without a lock, by the work item. */
 static unsigned long detector_asked;
-
-static void detector_ask_work(struct work_struct *work)
-{
-	detector_check(false);
-	/* However long that took: RTNL is free for as long as the gap. */
-	WRITE_ONCE(detector_asked, jiffies);
-}
-
-static DECLARE_DELAYED_WORK(detector_ask_dwork, detector_ask_work);
 
 /*
  * Guests can make frames ask as often as they like, for example with an
  * address that jumps from port to port.  RTNL is not theirs to hold.
  */
-static void detector_ask(void)
+static unsigned long detector_wait(void)
 {
 	unsigned long wait = READ_ONCE(detector_asked) + DETECTOR_ASK_GAP - jiffies;
 
 	/* Wraps around when the gap is over. */
-	queue_delayed_work(system_unbound_wq, &detector_ask_dwork,
-			   wait <= DETECTOR_ASK_GAP ? wait : 0);
+	return wait <= DETECTOR_ASK_GAP ? wait : 0;
+}
+
+static void detector_ask_work(struct work_struct *work);
+static DECLARE_DELAYED_WORK(detector_ask_dwork, detector_ask_work);
+
+static void detector_ask_work(struct work_struct *work)
+{
+	unsigned long wait = detector_wait();
+
+	/* Who asked during the last round could not know when it would end. */
+	if (wait) {
+		queue_delayed_work(system_unbound_wq, &detector_ask_dwork, wait);
+		return;
+	}
+	detector_check(false);
+	/* However long that took: RTNL is free for as long as the gap. */
+	WRITE_ONCE(detector_asked, jiffies);
+}
+
+static void detector_ask(void)
+{
+	queue_delayed_work(system_unbound_wq, &detector_ask_dwork, detector_wait());
 }
 
 void ivshm_detector_ask_pair(struct ivshm_pair *pair)

@@ -380,25 +380,45 @@ static void ivshm_port_add(struct ivshm_port *port, struct ivshm_qp *qp)
 	WRITE_ONCE(port->nr_qps, port->nr_qps + 1);
 }
 
+/* The port of an interface, a new one if need be, or ERR_PTR(-ENODEV or -ENOMEM). */
+static struct ivshm_port *ivshm_port_of(struct net_device *dev, enum ivshm_port_kind kind)
+{
+	struct ivshm_port *port;
+
+	ASSERT_RTNL();
+
+	if (dev->reg_state != NETREG_REGISTERED)
+		return ERR_PTR(-ENODEV);
+	port = ivshm_port_by_dev(dev) ?: ivshm_port_new(dev, kind);
+	return port ?: ERR_PTR(-ENOMEM);
+}
+
+bool ivshm_port_is_cut_off(struct net_device *dev, enum ivshm_port_kind kind)
+{
+	struct ivshm_port *port;
+	bool cut;
+
+	rtnl_lock();
+	mutex_lock(&ivshm_mutex);
+	port = ivshm_port_of(dev, kind);
+	cut = !IS_ERR(port) && ivshm_coupling_cuts_off(port);
+	mutex_unlock(&ivshm_mutex);
+	rtnl_unlock();
+	return cut;
+}
+
 int ivshm_port_attach(struct ivshm_qp *qp, struct net_device *dev,
 		      enum ivshm_port_kind kind)
 {
 	struct ivshm_port *port;
-	int err = 0;
+	int err;
 
 	rtnl_lock();
 	mutex_lock(&ivshm_mutex);
-	if (dev->reg_state != NETREG_REGISTERED) {
-		err = -ENODEV;
+	port = ivshm_port_of(dev, kind);
+	err = PTR_ERR_OR_ZERO(port);
+	if (err)
 		goto unlock;
-	}
-	port = ivshm_port_by_dev(dev);
-	if (!port)
-		port = ivshm_port_new(dev, kind);
-	if (!port) {
-		err = -ENOMEM;
-		goto unlock;
-	}
 	err = ivshm_port_admit(port, qp);
 	if (err)
 		goto unlock;

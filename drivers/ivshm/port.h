@@ -157,6 +157,12 @@ struct net_device *ivshm_port_resolve(struct file *file, struct socket *sock,
 int ivshm_port_attach(struct ivshm_qp *qp, struct net_device *dev,
 		      enum ivshm_port_kind kind);
 /*
+ * Whether an interface is one that a static coupling has a place for: its guest has
+ * nothing to do with the tap behind it, also while it serves no port yet.  Takes RTNL
+ * and ivshm_mutex; may sleep.
+ */
+bool ivshm_port_is_cut_off(struct net_device *dev, enum ivshm_port_kind kind);
+/*
  * It is about to stop: if there are others, frames go to those from now on, and
  * what was on its way to @qp is with its guest, if that has the buffers.  Takes
  * ivshm_mutex; may sleep. Fine without a port.

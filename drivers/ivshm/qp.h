@@ -389,6 +389,8 @@ struct ivshm_pull;
  * @tap_past:	what was left there before is not waited for any more
  * @tap_clear:	frames in hand need not wait so
  * @pull:	what is asked of ivshm_deliver_pull()
+ * @cut_off:	of a member of a static coupling, which serves no port yet, or no more:
+ *		nothing comes from the tap or goes there.  Changed with the worker held
  * @tap_held:	frames from the tap wait for receive buffers; read by others
  * @isolating:	id of a static coupling that the port is in, or 0; frames from the tap
  *		still come until the other members are ready, or @isolate_at
@@ -470,6 +472,7 @@ struct ivshm_qp {
 	struct ivshm_pull *pull;
 	struct ivshm_frame tap_frame;
 	bool tap_copied;
+	bool cut_off;
 	bool tap_held;
 	bool tap_clear;
 	u64 tap_since;

@@ -357,7 +357,7 @@ static unsigned long ivshm_tx_rounds(struct ivshm_qp *qp)
 	ivshm_tx_dispatch(qp, &frames);
 	/* Those of the parks too: there is room for each frame once. */
 	ivshm_tx_complete(qp);
-	if (READ_ONCE(qp->stopping))
+	if (READ_ONCE(qp->stopping) || qp->cut_off)
 		return 0;
 
 	for (round = 0; round < IVSHM_TX_WEIGHT / IVSHM_BATCH; round++) {

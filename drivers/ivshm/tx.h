@@ -227,6 +227,11 @@ void ivshm_uplink_look(struct ivshm_qp *qp);
  * guest.  Under ivshm_mutex; before whoever decides frames sees the end.
  */
 void ivshm_uplink_mark(struct ivshm_qp *qp);
+/*
+ * The worker begins to serve a port; if that is in a static coupling, nothing that is in
+ * its tap by now is for the guest.  The worker is held.
+ */
+void ivshm_uplink_begin(struct ivshm_qp *qp);
 /* Frames in hand go back to the tap's queue. The worker is held. */
 void ivshm_uplink_unpull(struct ivshm_qp *qp);
 /* Take frames from the tap to the guest. Returns work to do again. */

@@ -59,6 +59,8 @@ static void ivshm_tx_decide(struct ivshm_qp *qp, struct ivshm_frame *f)
 			  d.path == IVSHM_PATH_FLOOD))
 		d.path = ivshm_port_isolated(port) ? IVSHM_PATH_DROP : IVSHM_PATH_UPLINK;
 
+	if (d.path == IVSHM_PATH_UPLINK && qp->cut_off)
+		d.path = IVSHM_PATH_DROP;
 	/* The coupling that ivshm_tx_announce() saw may be gone by now. */
 	if (d.path == IVSHM_PATH_UPLINK && !qp->tx_uplink)
 		WRITE_ONCE(qp->tx_uplink, true);

@@ -223,6 +223,15 @@ void ivshm_uplink_look(struct ivshm_qp *qp)
 	qp->isolated = isolated;
 }
 
+void ivshm_uplink_begin(struct ivshm_qp *qp)
+{
+	rcu_read_lock();
+	qp->isolated = qp->port ? ivshm_port_isolated(qp->port) : 0;
+	rcu_read_unlock();
+	qp->isolating = qp->isolated;
+	qp->tap_keep = qp->tap_in;
+}
+
 /*
  * How many of @n frames in hand go to the guest; if none, the first is to be dropped.  A
  * member of a static coupling gets nothing from its tap but what was there before, also
@@ -424,6 +433,8 @@ unsigned long ivshm_uplink_receive(struct ivshm_qp *qp)
 	enum ivshm_uplink_step step;
 	u32 total = 0, steps = 0, n;
 
+	if (qp->cut_off)
+		return 0;
 	/*
 	 * Before the queue is looked at: from now on we are told of frames.
 	 * Pairs with the tap's lock of its wait queue, see ivshm_poll_tap().

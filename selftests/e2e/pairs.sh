@@ -75,8 +75,47 @@ pairs_apply()
 	uncouple_all && pairs_file >"$work/pairs.conf" && "$ivmctl" apply "$work/pairs.conf" || return
 	want=$(printf '%s\n' 'one vnet0 vnet1' 'one vnet1 vnet0' 'two vnet2 vnet3' 'two vnet3 vnet2')
 	[ "$(pairs_there)" = "$want" ] || { say "coupled are:" "$(pairs_there)"; return 1; }
-	# Twice is once.
-	"$ivmctl" diff "$work/pairs.conf" && joined one a b && two_joined
+	# Twice is once, and what is saved says the same.
+	"$ivmctl" diff "$work/pairs.conf" && "$ivmctl" save >"$work/saved.conf" &&
+		"$ivmctl" diff "$work/saved.conf" && joined one a b && two_joined &&
+		coupling_is one coupled && coupling_is two coupled
+}
+
+# Members that a rule makes come and go with the bridge; nothing is on the bridge
+# that they left.
+pairs_follow()
+{
+	local rc=0
+
+	ip link set vnet1 master br1 || return
+	[ "$(pairs_there)" = "$(printf '%s\n' 'two vnet2 vnet3' 'two vnet3 vnet2')" ] ||
+		{ say "coupled are:" "$(pairs_there)"; rc=1; }
+	coupling_is one waiting || { say "one is $(coupling_state one)"; rc=1; }
+	stats vnet1 >"$work/before"
+	cut_off a b || rc=1
+	reaches b c || rc=1
+	[ "$(grown "$work/before" vnet1 tx_direct_frames)" = 0 ] || { say "vnet1 still sends direct"; rc=1; }
+	ip link set vnet1 master br0 && joined one a b && cut_off b c || rc=1
+	return $rc
+}
+
+# As if it were not there, while guests talk, and there again.
+pairs_disabled()
+{
+	local line state rc=0
+
+	line=$(wc -l <"$events")
+	stats vnet0 >"$work/before"
+	"$ivmctl" coupling change one disabled yes && coupling_is one disabled || return
+	reaches a b || rc=1
+	[ "$(grown "$work/before" vnet0 tx_uplink_frames)" -gt 0 ] || { say "nothing took the uplink"; rc=1; }
+	"$ivmctl" coupling change one disabled no && joined one a b && coupling_is one coupled || rc=1
+	for state in disabled ready coupled; do
+		tail -n "+$((line + 1))" "$events" |
+			grep -q "\"event\":\"coupling\".*\"coupling\":\"one\".*\"new\":\"$state\"" ||
+			{ say "no event tells that one is $state"; rc=1; }
+	done
+	return $rc
 }
 
 # What is tried and not confirmed is as before, and nobody noticed.
@@ -318,7 +357,7 @@ pairs_routed()
 			[ $guest = a ] && printf '[address %s]\n' "${address[a]}" || printf '[address 203.0.113.4]\n'
 			printf 'port = %s\nlladdr = %s\n' "${port_of[$guest]}" "$mac"
 		done
-		printf '[coupling routed]\ntype = dynamic\nmembers = vnet0 vnet3\nmatch = ip\npark-us = 1000000\n'
+		printf '[coupling routed]\ntype = dynamic\nmembers = vnet0 203.0.113.4\nmatch = ip\npark-us = 1000000\n'
 	} >"$work/routed.conf"
 	"$ivmctl" apply "$work/routed.conf" || return
 	deadline=$((SECONDS + patience))
@@ -344,6 +383,25 @@ pairs_routed()
 	return $rc
 }
 
+# link_local GUEST - its IPv6 address
+link_local()
+{
+	# "fe80...34 02 40 20 80 eth0", all digits of it
+	guest_run "$1" 'cat /proc/net/if_inet6' |
+		sed -n '/ eth0$/s/^\(fe80\)0\{12\}\(....\)\(....\)\(....\)\(....\) .*/\1::\2:\3:\4:\5/p' |
+		sed 's/:0*\([^:]\)/:\1/g'
+}
+
+# reaches_six GUEST WHOM - by neighbour discovery
+reaches_six()
+{
+	local out
+
+	out=$(guest_run "$1" "ping6 -q -c 3 -i 0.1 -W 2 -I eth0 $(link_local "$2")") && return
+	say "$1 does not reach $2 at $(link_local "$2"):" "$out"
+	return 1
+}
+
 # On no bridge at all, and none of them knows any other.
 pairs_lan()
 {
@@ -359,6 +417,7 @@ pairs_lan()
 		guest_run $guest 'ip neigh flush dev eth0 >/dev/null 2>&1'
 	done
 	reaches a d && reaches d b && reaches b c && reaches c a && cut_off a host && cut_off d host || rc=1
+	reaches_six a d && reaches_six d b && reaches_six b c || rc=1
 	[ "$(grown "$work/before" vnet0 tx_flooded)" -gt 0 ] || { say "nothing was flooded"; rc=1; }
 	for port in vnet0 vnet1 vnet2 vnet3; do
 		[ "$(grown "$work/before" $port tx_uplink_frames)" = 0 ] || { say "$port used the uplink"; rc=1; }
@@ -382,6 +441,8 @@ test_pairs()
 	}
 	ktap_test "two couplings of a file: applied, those that it says are coupled" pairs_apply
 	ktap_test "another file is tried and taken back" pairs_tried
+	ktap_test "a member moves to the other bridge and back" pairs_follow
+	ktap_test "a coupling is disabled, and enabled" pairs_disabled
 	ktap_test "two bridges: who is on the other one is not reached" pairs_apart
 	ktap_test "one direction joins and is parted, the other is not" pairs_one_way
 	ktap_test "the address table has all guests" pairs_addresses

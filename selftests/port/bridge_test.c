@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <linux/bpf.h>
 #include <linux/if_bridge.h>
+#include <linux/if_ether.h>
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
@@ -210,6 +211,80 @@ TEST_F_TIMEOUT(bridged, xdp, TIMEOUT)
 		EXPECT_TRUE(takes_uplink(p, i));
 		close(fd);
 	}
+	EXPECT_TRUE(pairs_join(p, 1));
+}
+
+/* @frame with a VLAN tag of @vid, if that is one, to @to. Its length. */
+static __u32 tagged(__u8 *to, const __u8 *frame, __u32 len, int vid)
+{
+	const __u32 macs = 12;
+	__u32 tag = vid ? 4 : 0;
+
+	memcpy(to, frame, macs);
+	memcpy(to + macs + tag, frame + macs, len - macs);
+	if (vid) {
+		to[macs] = ETH_P_8021Q >> 8;
+		to[macs + 1] = ETH_P_8021Q & 0xff;
+		to[macs + 2] = vid >> 8;
+		to[macs + 3] = vid & 0xff;
+	}
+	return len + tag;
+}
+
+/* A frame of the first guest with the tag @sent takes the uplink and has @arrives then. */
+static bool rewritten(struct pair *p, int sent, int arrives)
+{
+	__u8 frame[100], from[sizeof(frame) + 4], to[sizeof(frame) + 4];
+	struct guest *a = &p->g[0], *b = &p->g[1];
+	static struct guest_frame got;
+	__u64 uplink, direct;
+	__u32 len, want;
+	bool heard;
+
+	if (pair_settle(p))
+		return false;
+	uplink = pair_uplink(p);
+	direct = pair_direct(p);
+	frame_make(frame, sizeof(frame), b->mac, a->mac, 1, ++p->seq);
+	len = tagged(from, frame, sizeof(frame), sent);
+	want = tagged(to, frame, sizeof(frame), arrives);
+	if (guest_send(a, NULL, from, len))
+		return false;
+	heard = guest_recv(b, &got, 5000) == 1;
+	guest_tx_drain(a, 5000);
+	uplink = pair_uplink(p) - uplink;
+	direct = pair_direct(p) - direct;
+	if (heard && got.len == want && !memcmp(got.data, to, want) && uplink == 1 && !direct)
+		return true;
+	fprintf(stderr, "# tag %d, to be %d: %llu to the uplink, %llu direct, %s\n", sent, arrives,
+		uplink, direct, heard ? "arrived:" : "lost");
+	if (heard)
+		frame_print(got.data, got.len);
+	return false;
+}
+
+/* The bridge gives tags, and takes them away: only it does, so frames take the uplink. */
+TEST_F_TIMEOUT(bridged, vlan_tags, TIMEOUT)
+{
+	struct pair *p = &self->p;
+
+	/* Untagged is VLAN 1 at the one end, which has a tag at the other. */
+	ASSERT_EQ(0, tool("bridge vlan add dev tap00b vid 1"));
+	ASSERT_EQ(0, tool("ip link set br0 type bridge vlan_filtering 1"));
+	EXPECT_TRUE(parts(p, IVSHM_REASON_VLAN));
+	EXPECT_TRUE(rewritten(p, 0, 1));
+	/* Untagged is another one. */
+	ASSERT_EQ(0, tool("bridge vlan add dev tap00a vid 5 pvid untagged"));
+	ASSERT_EQ(0, tool("bridge vlan add dev tap00b vid 5"));
+	EXPECT_TRUE(rewritten(p, 0, 5));
+	/* A tag goes, and one stays. */
+	ASSERT_EQ(0, tool("bridge vlan add dev tap00a vid 6"));
+	ASSERT_EQ(0, tool("bridge vlan add dev tap00b vid 6 pvid untagged"));
+	EXPECT_TRUE(rewritten(p, 6, 0));
+	ASSERT_EQ(0, tool("bridge vlan add dev tap00b vid 6"));
+	EXPECT_TRUE(rewritten(p, 6, 6));
+	EXPECT_TRUE(parts(p, IVSHM_REASON_VLAN));
+	ASSERT_EQ(0, tool("ip link set br0 type bridge vlan_filtering 0"));
 	EXPECT_TRUE(pairs_join(p, 1));
 }
 
