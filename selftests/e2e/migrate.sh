@@ -62,24 +62,32 @@ both_direct()
 		wait_for "$patience" pair_is lan0 "$port" vnet0 'coupled *'
 }
 
-# c_reaches WHOM... - or say where the bridge, the guest and the host take it to be
+# c_reaches WHOM... - or say what came of it at the tap, and what the bridge, the guest
+# and the host take it to be
 c_reaches()
 {
-	local whom
+	local whom capture rc=0
 
+	tcpdump -l -n -i "${port_of[c]}" "ether host $(guest_run c 'cat /sys/class/net/eth0/address')" \
+		>"$work/capture" 2>&1 &
+	capture=$!
+	wait_for "$patience" grep -q listening "$work/capture"
 	for whom; do
 		reaches c "$whom" && continue
+		rc=1
+		"$ivmctl" -s port show "${port_of[c]}"
 		bridge fdb show br br0 | grep "$(guest_run c 'cat /sys/class/net/eth0/address')"
+		bridge -d link show dev "${port_of[c]}"
 		ip neigh show to "${address[c]}"
 		guest_run c "ip neigh; cat /proc/uptime; sleep 1; cat /proc/uptime; cat /proc/interrupts | grep virtio
 			grep eth0 /proc/net/dev"
-		"$ivmctl" -s port show "${port_of[c]}"
-		tcpdump -l -n -c 6 -i "${port_of[c]}" 2>/dev/null &
-		reaches c "$whom"
-		wait_for 3 false >/dev/null
-		kill $! 2>/dev/null
-		return 1
+		reaches c "$whom" || say "it never does"
+		break
 	done
+	kill $capture
+	wait $capture 2>/dev/null
+	[ $rc = 0 ] || cat "$work/capture"
+	return $rc
 }
 
 # direct_now - both streams go direct, and nothing of them over the bridge
