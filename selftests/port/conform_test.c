@@ -130,6 +130,24 @@ TEST_F_TIMEOUT(conform, foreign_ioctls, TIMEOUT)
 	}
 }
 
+/* What vhost-net has of them is its kernel's affair: workers, wider features, forks. */
+TEST_F(conform, newer_ioctls)
+{
+	static const unsigned int nr[] = { 0x08, 0x09, 0x15, 0x16, 0x83, 0x84, 0x85 };
+	__u32 buf[64] = {};
+	unsigned int i, dir;
+
+	self->g[0].fd = open(device[0], O_RDWR);
+	ASSERT_EQ(0, ioctl(self->g[0].fd, VHOST_SET_OWNER, NULL));
+	for (i = 0; i < NR(nr); i++) {
+		for (dir = _IOC_WRITE; dir <= (_IOC_READ | _IOC_WRITE); dir++) {
+			EXPECT_EQ(-1, ioctl(self->g[0].fd, _IOC(dir, VHOST_VIRTIO, nr[i], 8),
+					    buf));
+			EXPECT_EQ(ENOTTY, errno);
+		}
+	}
+}
+
 /* As a 32-bit VMM would call, with pointers that fit. */
 TEST_F(conform, compat)
 {
