@@ -253,7 +253,8 @@ TEST_F_TIMEOUT(abuse, flipped, 60)
 	pthread_t thread;
 
 	ASSERT_EQ(0, pthread_create(&thread, NULL, flip, &f));
-	for (i = 0; i < 20000 && now() < end; i++) {
+	/* However late the other thread begins. */
+	for (i = 0; (i < 20000 || !sent || !refused) && now() < end; i++) {
 		for (k = 0; k < 2; k++)
 			msgq_post(to[k]->fd, i % 8 * 4 * PAGE, 4 * PAGE, i);
 		err = msgq_send(self->a.fd, &f.send);
