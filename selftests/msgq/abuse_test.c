@@ -253,7 +253,7 @@ TEST_F_TIMEOUT(abuse, flipped, 60)
 	pthread_t thread;
 
 	ASSERT_EQ(0, pthread_create(&thread, NULL, flip, &f));
-	/* On a busy host the other thread may stop at a moment and not go on for long. */
+	/* However late the other thread begins. */
 	for (i = 0; (i < 20000 || !sent || !refused) && now() < end; i++) {
 		for (k = 0; k < 2; k++)
 			msgq_post(to[k]->fd, i % 8 * 4 * PAGE, 4 * PAGE, i);
