@@ -8,6 +8,7 @@
  */
 #include <linux/if_ether.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 
 #include "kselftest_harness.h"
 #include "env.h"
@@ -26,6 +27,21 @@ FIXTURE(uplink) {
 	__u32 seq[GUESTS], seen[GUESTS];
 };
 
+/* Pages that are neighbours for the guest are not for the host. */
+static void scatter(struct __test_metadata *_metadata, struct guest *g)
+{
+	size_t len, page = getpagesize(), i;
+	__u8 *at = guest_slot_pages(g, GUEST_TX, &len);
+
+	/* Where there are no huge pages it is refused, and not needed. */
+	madvise(at, len, MADV_NOHUGEPAGE);
+	ASSERT_EQ(0, madvise(at, len, MADV_DONTNEED));
+	for (i = 0; i < len; i += 2 * page)
+		at[i] = 0;
+	for (i = page; i < len; i += 2 * page)
+		at[i] = 0;
+}
+
 FIXTURE_SETUP(uplink)
 {
 	int i, j;
@@ -41,6 +57,7 @@ FIXTURE_SETUP(uplink)
 		ASSERT_EQ(0, env_mtu(tap[i], 9000));
 		ASSERT_EQ(0, env_forwarding(tap[i]));
 	}
+	scatter(_metadata, &self->g[0]);
 	/* The bridge learns where they are. */
 	for (i = 0; i < GUESTS; i++) {
 		frame_make(frame, 100, mac_broadcast, self->g[i].mac, 0, 0);
