@@ -21,6 +21,7 @@
 
 #define TIMEOUT		120
 #define PAGE		4096UL
+#define CUTS		50	/* too many for the ordinary way */
 
 static __u8 frame[GUEST_FRAME_MAX];
 static struct guest_frame got;
@@ -131,14 +132,17 @@ static int watcher(void)
 	return fd;
 }
 
-/* A frame that is posted and not told; its second page. */
-static void *long_frame(struct __test_metadata *_metadata, struct guest *g)
+/* A frame that is posted and not told, cut @cuts times; its second page. */
+static void *long_frame(struct __test_metadata *_metadata, struct guest *g, unsigned int cuts)
 {
 	struct guest_chain *c = NULL;
+	__u32 piece[CUTS];
 	unsigned int i;
 
+	for (i = 0; i < cuts; i++)
+		piece[i] = 100;
 	frame_make(frame, 6000, mac_broadcast, g->mac, 1, 0);
-	ASSERT_EQ(0, guest_send_pieces(g, NULL, frame, 6000, NULL, 0, GUEST_MORE));
+	ASSERT_EQ(0, guest_send_pieces(g, NULL, frame, 6000, piece, cuts, GUEST_MORE));
 	for (i = 0; i < g->ring[GUEST_TX].num && !c; i++)
 		if (g->ring[GUEST_TX].chain[i].busy)
 			c = &g->ring[GUEST_TX].chain[i];
@@ -165,7 +169,7 @@ TEST_F_TIMEOUT(stop, unserved, TIMEOUT)
 			ASSERT_EQ(0, ctl_uncouple("lan0"));
 		}
 		ASSERT_EQ(0, guest_tx_drain(a, 5000));
-		page = long_frame(_metadata, a);
+		page = long_frame(_metadata, a, 0);
 		fd = watcher();
 		if (fd < 0)
 			SKIP(return, "no userfaultfd here");
@@ -207,7 +211,7 @@ TEST_F_TIMEOUT(stop, held_with_completions, TIMEOUT)
 	call = (struct vhost_vring_file){ .index = GUEST_TX, .fd = r->call };
 	/* Of the used ring alone, and neither its beginning nor its end. */
 	used = (void *)(((uintptr_t)r->used + PAGE) & ~(PAGE - 1));
-	page = long_frame(_metadata, a);
+	page = long_frame(_metadata, a, 0);
 	fd = watcher();
 	if (fd < 0)
 		SKIP(return, "no userfaultfd here");
@@ -224,6 +228,36 @@ TEST_F_TIMEOUT(stop, held_with_completions, TIMEOUT)
 	EXPECT_GT(start + 3000, now_ms());
 	ASSERT_EQ(0, serve(fd, used));
 	EXPECT_EQ(0, guest_tx_drain(a, 5000));
+	close(fd);
+}
+
+/* The same in the middle of a chain of many pieces: it is not lost. */
+TEST_F_TIMEOUT(stop, held_with_long_chain, TIMEOUT)
+{
+	struct guest *a = &self->a;
+	struct vhost_vring_file call;
+	void *page;
+	__u64 sent;
+	int fd, i;
+
+	ASSERT_EQ(0, up_a(self));
+	call = (struct vhost_vring_file){ .index = GUEST_TX, .fd = a->ring[GUEST_TX].call };
+	sent = ctl_stat("tap0", IVSHM_A_STAT_TX_UPLINK_FRAMES);
+	page = long_frame(_metadata, a, CUTS);
+	fd = watcher();
+	if (fd < 0)
+		SKIP(return, "no userfaultfd here");
+	ASSERT_EQ(0, withhold(fd, page));
+	guest_publish(a, GUEST_TX);
+	for (i = 0; i < 3; i++) {
+		usleep(50000);
+		ASSERT_EQ(0, ioctl(a->fd, VHOST_SET_VRING_CALL, &call));
+	}
+	EXPECT_FALSE(guest_pending(a, GUEST_TX));
+	ASSERT_EQ(0, serve(fd, page));
+	EXPECT_EQ(0, guest_tx_drain(a, 5000));
+	EXPECT_EQ(sent + 1, ctl_stat("tap0", IVSHM_A_STAT_TX_UPLINK_FRAMES));
+	EXPECT_EQ(0, ctl_stat("tap0", IVSHM_A_STAT_DROP_MALFORMED));
 	close(fd);
 }
 

@@ -6,7 +6,9 @@
  *   guest a, tap0 ---+ br0 +--- tap1, guest b
  *                    +--- tap2, guest c, coupled with a
  */
+#include <linux/if_ether.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 
 #include "kselftest_harness.h"
 #include "env.h"
@@ -25,6 +27,21 @@ FIXTURE(uplink) {
 	__u32 seq[GUESTS], seen[GUESTS];
 };
 
+/* Pages that are neighbours for the guest are not for the host. */
+static void scatter(struct __test_metadata *_metadata, struct guest *g)
+{
+	size_t len, page = getpagesize(), i;
+	__u8 *at = guest_slot_pages(g, GUEST_TX, &len);
+
+	/* Where there are no huge pages it is refused, and not needed. */
+	madvise(at, len, MADV_NOHUGEPAGE);
+	ASSERT_EQ(0, madvise(at, len, MADV_DONTNEED));
+	for (i = 0; i < len; i += 2 * page)
+		at[i] = 0;
+	for (i = page; i < len; i += 2 * page)
+		at[i] = 0;
+}
+
 FIXTURE_SETUP(uplink)
 {
 	int i, j;
@@ -40,6 +57,7 @@ FIXTURE_SETUP(uplink)
 		ASSERT_EQ(0, env_mtu(tap[i], 9000));
 		ASSERT_EQ(0, env_forwarding(tap[i]));
 	}
+	scatter(_metadata, &self->g[0]);
 	/* The bridge learns where they are. */
 	for (i = 0; i < GUESTS; i++) {
 		frame_make(frame, 100, mac_broadcast, self->g[i].mac, 0, 0);
@@ -63,14 +81,19 @@ FIXTURE_TEARDOWN(uplink)
 	}
 }
 
-/* A frame from a to guest @to, cut somewhere, not told yet. */
-static void put(struct __test_metadata *_metadata, FIXTURE_DATA(uplink) * self, int to, __u32 len)
+/*
+ * A frame from a to guest @to, cut somewhere, not told yet.  A @short one has its Ethernet
+ * header in the first of at most four pieces: what can go from the ring to the tap at once.
+ */
+static void put(struct __test_metadata *_metadata, FIXTURE_DATA(uplink) * self, int to, __u32 len,
+		bool is_short)
 {
 	struct guest *a = &self->g[0];
-	__u32 piece[5], n = rnd() % 6, i, left = a->hdr_len + len;
+	__u32 piece[5], n = rnd() % (is_short ? 4 : 6), i, left = a->hdr_len + len;
+	__u32 least = is_short ? a->hdr_len + ETH_HLEN : 1;
 
-	for (i = 0; i < n; i++) {
-		piece[i] = 1 + rnd() % (left / 4);
+	for (i = 0; i < n; i++, least = 1) {
+		piece[i] = least + rnd() % (left / 4);
 		left -= piece[i];
 	}
 	frame_make(frame, len, self->g[to].mac, a->mac, to, self->seq[to]++);
@@ -96,30 +119,32 @@ static void come(struct __test_metadata *_metadata, FIXTURE_DATA(uplink) * self)
 	ASSERT_EQ(0, guest_tx_drain(&self->g[0], 5000));
 }
 
-static __u32 a_length(void)
+static __u32 a_length(bool is_short)
 {
-	switch (rnd() % 8) {
-	case 0:
+	unsigned int kind = rnd() % 8;
+
+	if (!kind)
 		return 1514;
-	case 1:
-		return 2000 + rnd() % 7000;
-	default:
-		return 60 + rnd() % 1454;
-	}
+	return kind == 1 && !is_short ? 2000 + rnd() % 7000 : 60 + rnd() % 1454;
 }
 
+/* Rounds of short frames; of short frames with others in between; and of any. */
 static void bursts(struct __test_metadata *_metadata, FIXTURE_DATA(uplink) * self, int whom)
 {
-	unsigned int round, i, run = 0;
+	static const unsigned int others[] = { 0, 16, 1 };
+	unsigned int round, i, run = 0, one_in;
+	bool is_short;
 	int to = 1;
 
-	for (round = 0; round < 60; round++) {
+	for (round = 0; round < 90; round++) {
+		one_in = others[round % 3];
 		for (i = 0; i < BURST; i++) {
 			if (!run--) {
 				run = rnd() % (round & 1 ? 2 : BURST);
 				to = 1 + rnd() % whom;
 			}
-			put(_metadata, self, to, a_length());
+			is_short = !one_in || rnd() % one_in;
+			put(_metadata, self, to, a_length(is_short), is_short);
 		}
 		come(_metadata, self);
 	}
@@ -147,7 +172,7 @@ TEST_F_TIMEOUT(uplink, beside_direct, TIMEOUT)
 	ASSERT_EQ(0, ctl_couple("lan0", IVSHM_COUPLING_DYNAMIC, NULL, tap[0], tap[2], NULL));
 	for (i = 0; i < 100; i++) {
 		before = ctl_stat(tap[0], IVSHM_A_STAT_TX_DIRECT_FRAMES);
-		put(_metadata, self, 2, 100);
+		put(_metadata, self, 2, 100, true);
 		come(_metadata, self);
 		if (ctl_stat(tap[0], IVSHM_A_STAT_TX_DIRECT_FRAMES) > before)
 			break;
