@@ -169,7 +169,7 @@ static void detector_ask(void)
 	unsigned long wait = READ_ONCE(detector_asked) + DETECTOR_ASK_GAP - jiffies;
 
 	/* Wraps around when the gap is over. */
-	queue_delayed_work(system_unbound_wq, &detector_ask_dwork,
+	queue_delayed_work(system_dfl_wq, &detector_ask_dwork,
 			   wait <= DETECTOR_ASK_GAP ? wait : 0);
 }
 
@@ -245,7 +245,7 @@ static void detector_watch_work(struct work_struct *work)
 
 void ivshm_detector_watch(void)
 {
-	queue_delayed_work(system_unbound_wq, &detector_watch, HZ);
+	queue_delayed_work(system_dfl_wq, &detector_watch, HZ);
 }
 
 void ivshm_detector_stop(void)
