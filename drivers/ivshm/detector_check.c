@@ -172,7 +172,7 @@ static void detector_ask_work(struct work_struct *work)
 
 	/* Who asked during the last round could not know when it would end. */
 	if (wait) {
-		queue_delayed_work(system_unbound_wq, &detector_ask_dwork, wait);
+		queue_delayed_work(system_dfl_wq, &detector_ask_dwork, wait);
 		return;
 	}
 	detector_check(false);
@@ -182,7 +182,7 @@ static void detector_ask_work(struct work_struct *work)
 
 static void detector_ask(void)
 {
-	queue_delayed_work(system_unbound_wq, &detector_ask_dwork, detector_wait());
+	queue_delayed_work(system_dfl_wq, &detector_ask_dwork, detector_wait());
 }
 
 void ivshm_detector_ask_pair(struct ivshm_pair *pair)
@@ -257,7 +257,7 @@ static void detector_watch_work(struct work_struct *work)
 
 void ivshm_detector_watch(void)
 {
-	queue_delayed_work(system_unbound_wq, &detector_watch, HZ);
+	queue_delayed_work(system_dfl_wq, &detector_watch, HZ);
 }
 
 void ivshm_detector_stop(void)

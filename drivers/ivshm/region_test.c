@@ -191,7 +191,7 @@ static void region_slot_changes_test(struct kunit *test)
 	first = ivshm_region_lock_page(region, 0);
 	KUNIT_ASSERT_NOT_NULL(test, first);
 	second = region->slot[1];
-	queue_work(system_unbound_wq, &fault.work);
+	queue_work(system_dfl_wq, &fault.work);
 	/* Until it has its reference and waits for the lock. */
 	while (page_count(first) < 3)
 		cond_resched();
