@@ -72,6 +72,29 @@ int env_write(const char *path, const char *text)
 	return err;
 }
 
+int env_trace_take(const char *instance, char *text, size_t size)
+{
+	char path[128];
+	size_t n = 0;
+	ssize_t got;
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/trace", instance);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	while (n < size - 1 && (got = read(fd, text + n, size - 1 - n)) > 0)
+		n += (size_t)got;
+	close(fd);
+	text[n] = '\0';
+	/* Opened to be written to, it is emptied. */
+	fd = open(path, O_WRONLY | O_TRUNC | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	close(fd);
+	return 0;
+}
+
 long env_number(const char *path)
 {
 	FILE *f = fopen(path, "r");

@@ -18,6 +18,11 @@ bool env_debug(void);
 int env_mtu(const char *dev, int mtu);
 /* Write to a file of /proc or /sys. 0 or -errno. */
 int env_write(const char *path, const char *text);
+/*
+ * What is in the buffer of @instance, a directory of tracefs, as a string of @size at most;
+ * the buffer is empty then. Returns 0 or a negative error.
+ */
+int env_trace_take(const char *instance, char *text, size_t size);
 /* The number in such a file; -errno. */
 long env_number(const char *path);
 /* Bring an interface down or up. */

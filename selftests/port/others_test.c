@@ -195,21 +195,8 @@ static char *next(char *at, const char *event, struct moment *when)
 /* What was traced, from now on without. */
 static int trace_take(void)
 {
-	size_t n = 0;
-	ssize_t got;
-	int fd;
-
 	env_write(PROBES "/enable", "0");
-	fd = open(BUFFER "/trace", O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	while (n < TEXT - 1 && (got = read(fd, text + n, TEXT - 1 - n)) > 0)
-		n += (size_t)got;
-	close(fd);
-	text[n] = '\0';
-	fd = open(BUFFER "/trace", O_WRONLY | O_TRUNC | O_CLOEXEC);
-	close(fd);
-	return fd < 0 ? -EIO : 0;
+	return env_trace_take(BUFFER, text, TEXT);
 }
 
 /* How long it took at least, us; @n: how often it was done. */

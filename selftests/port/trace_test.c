@@ -31,26 +31,6 @@
 
 static char text[TEXT];
 
-/* What was traced since the last time. */
-static int trace_read(void)
-{
-	size_t n = 0;
-	ssize_t got;
-	int fd;
-
-	fd = open(BUFFER "/trace", O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	while (n < TEXT - 1 && (got = read(fd, text + n, TEXT - 1 - n)) > 0)
-		n += (size_t)got;
-	close(fd);
-	text[n] = '\0';
-	/* Opened to be written to, it is emptied. */
-	fd = open(BUFFER "/trace", O_WRONLY | O_TRUNC | O_CLOEXEC);
-	close(fd);
-	return fd < 0 ? -EIO : 0;
-}
-
 /* How many lines of it match. */
 static unsigned int traced(const char *regex)
 {
@@ -118,7 +98,7 @@ TEST_F_TIMEOUT(trace, dynamic, TIMEOUT)
 
 	ASSERT_TRUE(pairs_join(p, 1));
 	ASSERT_EQ(0, pair_settle(p));
-	ASSERT_EQ(0, trace_read());
+	ASSERT_EQ(0, env_trace_take(BUFFER, text, TEXT));
 	EXPECT_TRUE(told("ivshm_tx", "port=tap00a "));
 	snprintf(line, sizeof(line), "port=tap00a address=%02x %02x %02x %02x %02x %02x done=1",
 		 a[0], a[1], a[2], a[3], a[4], a[5]);
@@ -142,13 +122,13 @@ TEST_F_TIMEOUT(trace, dynamic, TIMEOUT)
 	ASSERT_EQ(0, tool("bridge link set dev tap00b isolated on"));
 	p->want = IVSHM_REASON_ISOLATED;
 	EXPECT_TRUE(pairs_part(p, 1));
-	ASSERT_EQ(0, trace_read());
+	ASSERT_EQ(0, env_trace_take(BUFFER, text, TEXT));
 	EXPECT_TRUE(told("ivshm_verdict", ".* src=tap00a dst=tap00b reason=isolated "));
 	EXPECT_TRUE(told("ivshm_pair",
 			 ".* src=tap00a dst=tap00b old=.* new=uplink reason=isolated"));
 	ASSERT_EQ(0, pair_send(p));
 	ASSERT_EQ(0, guest_tx_drain(&p->g[0], 5000));
-	ASSERT_EQ(0, trace_read());
+	ASSERT_EQ(0, env_trace_take(BUFFER, text, TEXT));
 	EXPECT_TRUE(told("ivshm_decide", "src=tap00a dst= path=uplink reason=isolated len=100"));
 }
 
@@ -161,10 +141,10 @@ TEST_F_TIMEOUT(trace, complete, TIMEOUT)
 
 	ASSERT_TRUE(pairs_join(p, 1));
 	ASSERT_EQ(0, pair_settle(p));
-	ASSERT_EQ(0, trace_read());
+	ASSERT_EQ(0, env_trace_take(BUFFER, text, TEXT));
 	for (i = 0; i < n; i++)
 		ASSERT_EQ(0, guest_pass(&p->g[0], &p->g[1], 100 + i, ++p->seq));
-	ASSERT_EQ(0, trace_read());
+	ASSERT_EQ(0, env_trace_take(BUFFER, text, TEXT));
 	/* One that had to wait was decided twice. */
 	for (i = 0; i < n; i++) {
 		snprintf(line, sizeof(line),
@@ -181,10 +161,10 @@ TEST_F_TIMEOUT(trace, drops, TIMEOUT)
 
 	ASSERT_EQ(0, ctl_uncouple("lan0"));
 	ASSERT_EQ(0, ctl_couple("lan0", IVSHM_COUPLING_STATIC, NULL, "tap00a", "absent", NULL));
-	ASSERT_EQ(0, trace_read());
+	ASSERT_EQ(0, env_trace_take(BUFFER, text, TEXT));
 	ASSERT_EQ(0, pair_send(p));
 	ASSERT_EQ(0, guest_tx_drain(&p->g[0], 5000));
-	ASSERT_EQ(0, trace_read());
+	ASSERT_EQ(0, env_trace_take(BUFFER, text, TEXT));
 	EXPECT_TRUE(told("ivshm_decide", "src=tap00a dst= path=drop reason=none"));
 	EXPECT_TRUE(told("ivshm_drop", "port=tap00a why=no-peer frames=1"));
 
@@ -192,7 +172,7 @@ TEST_F_TIMEOUT(trace, drops, TIMEOUT)
 	ASSERT_EQ(0, tool("ivmctl coupling add lan0 static tap00a tap00b deny tap00a tap00b"));
 	ASSERT_EQ(0, pair_send(p));
 	ASSERT_EQ(0, guest_tx_drain(&p->g[0], 5000));
-	ASSERT_EQ(0, trace_read());
+	ASSERT_EQ(0, env_trace_take(BUFFER, text, TEXT));
 	EXPECT_TRUE(told("ivshm_pair",
 			 ".* src=tap00a dst=tap00b old=uplink new=uplink reason=denied"));
 	EXPECT_TRUE(told("ivshm_decide", "src=tap00a dst=tap00b path=deny reason=denied"));
@@ -202,7 +182,7 @@ TEST_F_TIMEOUT(trace, drops, TIMEOUT)
 	ASSERT_EQ(0, tool("ivmctl coupling add lan0 dynamic tap00a tap00b strict yes"));
 	ASSERT_EQ(0, pair_send(p));
 	ASSERT_EQ(0, guest_tx_drain(&p->g[0], 5000));
-	ASSERT_EQ(0, trace_read());
+	ASSERT_EQ(0, env_trace_take(BUFFER, text, TEXT));
 	EXPECT_TRUE(told("ivshm_decide", "src=tap00a dst= path=refuse"));
 	EXPECT_TRUE(told("ivshm_drop", "port=tap00a why=spoofed frames=1"));
 }

@@ -32,39 +32,19 @@
 #define IS_SWAPPED	0x4000000000000000ULL
 #define FRAME(e)	((e) & ((1ULL << 55) - 1))
 
-static char *anon(size_t len)
-{
-	return mmap(NULL, len, RW, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-}
-
 FIXTURE(dma_memory)
 {
-	struct control c;
-	int fd;
-	char *region;
-	char *buf;
+	struct dma d;
 };
 
 FIXTURE_SETUP(dma_memory)
 {
-	ASSERT_EQ(0, control_open(&self->c));
-	region_del_all(&self->c);
-	ASSERT_EQ(0, region_add(&self->c, "x", SIZE, 0));
-	self->fd = region_open(&self->c, "x", O_RDWR);
-	ASSERT_LE(0, self->fd);
-	self->region = region_map(self->fd, SIZE);
-	ASSERT_NE(MAP_FAILED, self->region);
-	self->buf = anon(SIZE);
-	ASSERT_NE(MAP_FAILED, self->buf);
+	ASSERT_EQ(0, dma_open(&self->d, SIZE));
 }
 
 FIXTURE_TEARDOWN(dma_memory)
 {
-	munmap(self->region, SIZE);
-	munmap(self->buf, SIZE);
-	close(self->fd);
-	region_del_all(&self->c);
-	control_close(&self->c);
+	dma_close(&self->d, SIZE);
 }
 
 /* Refused, and everything as before. */
@@ -97,7 +77,7 @@ static int watch(char *p, size_t len)
 TEST_F(dma_memory, refused)
 {
 	char path[] = "/tmp/region-memory.XXXXXX";
-	int fd = self->fd, file, uffd;
+	int fd = self->d.fd, file, uffd;
 	char *p;
 
 	/* Of a file, shared or private; shared without a file. */
@@ -117,8 +97,8 @@ TEST_F(dma_memory, refused)
 	EXPECT_EQ(0, refused(fd, p, SIZE, -EINVAL));
 	munmap(p, SIZE);
 	/* A plain mapping of the region. */
-	EXPECT_EQ(0, refused(fd, self->region, SIZE, -EINVAL));
-	EXPECT_EQ(-EINVAL, unmap_dma(fd, self->region, SIZE));
+	EXPECT_EQ(0, refused(fd, self->d.region, SIZE, -EINVAL));
+	EXPECT_EQ(-EINVAL, unmap_dma(fd, self->d.region, SIZE));
 	/* The stack, which grows. */
 	p = (char *)((unsigned long)&p & -PAGE);
 	EXPECT_EQ(0, refused(fd, p, PAGE, -EINVAL));
@@ -152,22 +132,22 @@ TEST_F(dma_memory, refused)
 TEST_F(dma_memory, pinned)
 {
 	struct { uint32_t v[30]; } params = { 0 };
-	struct iovec iov = { self->buf + 3 * PAGE, PAGE };
+	struct iovec iov = { self->d.buf + 3 * PAGE, PAGE };
 	int ring;
 
 	ring = syscall(425 /* io_uring_setup */, 4, &params);
 	if (ring < 0)
 		SKIP(return, "no io_uring");
-	memset(self->buf, 5, SIZE);
+	memset(self->d.buf, 5, SIZE);
 	ASSERT_EQ(0, syscall(427 /* io_uring_register */, ring, 0, &iov, 1));
-	EXPECT_EQ(0, refused(self->fd, self->buf, SIZE, -EBUSY));
+	EXPECT_EQ(0, refused(self->d.fd, self->d.buf, SIZE, -EBUSY));
 	/* The next page is nobody's. */
-	EXPECT_EQ(0, map_dma(self->fd, self->buf, 3 * PAGE, 0, 0));
-	EXPECT_EQ(0, map_dma(self->fd, self->buf + 4 * PAGE, 3 * PAGE, 4 * PAGE, 0));
+	EXPECT_EQ(0, map_dma(self->d.fd, self->d.buf, 3 * PAGE, 0, 0));
+	EXPECT_EQ(0, map_dma(self->d.fd, self->d.buf + 4 * PAGE, 3 * PAGE, 4 * PAGE, 0));
 	ASSERT_EQ(0, syscall(427, ring, 1 /* unregister */, NULL, 0));
 	close(ring);
-	EXPECT_EQ(0, map_dma(self->fd, self->buf + 3 * PAGE, PAGE, 3 * PAGE, 0));
-	EXPECT_EQ(5, self->region[3 * PAGE]);
+	EXPECT_EQ(0, map_dma(self->d.fd, self->d.buf + 3 * PAGE, PAGE, 3 * PAGE, 0));
+	EXPECT_EQ(5, self->d.region[3 * PAGE]);
 }
 
 /* What pagemap has of the page at @p; 0 if there is nothing. */
@@ -219,18 +199,18 @@ TEST_F(dma_memory, swapped)
 		SKIP(return, "no zram");
 	ASSERT_EQ(0, system("mkswap " ZRAM " >/dev/null"));
 	ASSERT_EQ(0, swapon(ZRAM, 0));
-	number_pages(self->buf);
+	number_pages(self->d.buf);
 	/* Pages that some processor has yet to put on the lists are left out. */
 	for (tries = 0; tries < 50 && nr < PAGES; tries++) {
-		madvise(self->buf, SIZE, MADV_PAGEOUT);
+		madvise(self->d.buf, SIZE, MADV_PAGEOUT);
 		for (i = 0, nr = 0; i < PAGES; i++)
-			nr += !!(page_entry(self->buf + i * PAGE) & IS_SWAPPED);
+			nr += !!(page_entry(self->d.buf + i * PAGE) & IS_SWAPPED);
 	}
 	EXPECT_LT(0, nr);
-	EXPECT_EQ(0, map_dma(self->fd, self->buf, SIZE, 0, 0));
+	EXPECT_EQ(0, map_dma(self->d.fd, self->d.buf, SIZE, 0, 0));
 	for (i = 0; i < SIZE; i++)
-		ASSERT_EQ(i / PAGE + 1, self->region[i]);
-	EXPECT_EQ(0, unmap_dma(self->fd, self->buf, SIZE));
+		ASSERT_EQ(i / PAGE + 1, self->d.region[i]);
+	EXPECT_EQ(0, unmap_dma(self->d.fd, self->d.buf, SIZE));
 	EXPECT_EQ(0, swapoff(ZRAM));
 	EXPECT_EQ(0, file_write("/sys/block/zram0/reset", "1"));
 }
@@ -244,19 +224,19 @@ TEST_F(dma_memory, merged)
 	ASSERT_NE(MAP_FAILED, twin);
 	if (file_write(KSM "pages_to_scan", "10000") || file_write(KSM "sleep_millisecs", "5"))
 		SKIP(return, "no KSM");
-	number_pages(self->buf);
+	number_pages(self->d.buf);
 	number_pages(twin);
-	ASSERT_EQ(0, madvise(self->buf, SIZE, MADV_MERGEABLE));
+	ASSERT_EQ(0, madvise(self->d.buf, SIZE, MADV_MERGEABLE));
 	ASSERT_EQ(0, madvise(twin, SIZE, MADV_MERGEABLE));
 	ASSERT_EQ(0, file_write(KSM "run", "1"));
 	for (tries = 0; tries < 1000 && nr < PAGES; tries++) {
 		usleep(20000);
 		for (i = 0, nr = 0; i < PAGES; i++)
-			nr += FRAME(page_entry(self->buf + i * PAGE)) ==
+			nr += FRAME(page_entry(self->d.buf + i * PAGE)) ==
 			      FRAME(page_entry(twin + i * PAGE));
 	}
 	EXPECT_EQ(PAGES, nr);
-	EXPECT_EQ(0, goes_there_and_back(self->fd, self->buf, self->region, SIZE));
+	EXPECT_EQ(0, goes_there_and_back(self->d.fd, self->d.buf, self->d.region, SIZE));
 	for (i = 0; i < SIZE; i++)
 		ASSERT_EQ(i / PAGE + 1, twin[i]);
 	EXPECT_EQ(0, file_write(KSM "run", "2"));
@@ -277,7 +257,7 @@ TEST_F(dma_memory, hugetlb)
 		SKIP(return, "not enough memory for a huge page");
 	}
 	*p = 9;
-	EXPECT_EQ(0, refused(self->fd, p, SIZE, -EINVAL));
+	EXPECT_EQ(0, refused(self->d.fd, p, SIZE, -EINVAL));
 	munmap(p, HUGE);
 	EXPECT_EQ(0, file_write(HUGEPAGES, "0"));
 }
@@ -294,7 +274,7 @@ TEST_F(dma_memory, secret)
 	p = mmap(NULL, SIZE, RW, MAP_SHARED, fd, 0);
 	ASSERT_NE(MAP_FAILED, p);
 	*p = 9;
-	EXPECT_EQ(0, refused(self->fd, p, SIZE, -EINVAL));
+	EXPECT_EQ(0, refused(self->d.fd, p, SIZE, -EINVAL));
 	munmap(p, SIZE);
 	close(fd);
 }
@@ -306,7 +286,7 @@ TEST_F(dma_memory, forked_before)
 	pid_t pid;
 	char c;
 
-	number_pages(self->buf);
+	number_pages(self->d.buf);
 	ASSERT_EQ(0, pipe(go));
 	pid = fork();
 	ASSERT_LE(0, pid);
@@ -316,21 +296,21 @@ TEST_F(dma_memory, forked_before)
 		if (read(go[0], &c, 1) != 1)
 			_exit(1);
 		for (i = 0; i < SIZE; i++)
-			if (self->buf[i] != i / PAGE + 1)
+			if (self->d.buf[i] != i / PAGE + 1)
 				_exit(2);
 		/* Nor does the parent have what it writes. */
-		memset(self->buf, 77, SIZE);
+		memset(self->d.buf, 77, SIZE);
 		_exit(0);
 	}
-	EXPECT_EQ(0, goes_there_and_back(self->fd, self->buf, self->region, SIZE));
-	EXPECT_EQ(0, map_dma(self->fd, self->buf, SIZE, 0, 0));
-	self->buf[5]++;
+	EXPECT_EQ(0, goes_there_and_back(self->d.fd, self->d.buf, self->d.region, SIZE));
+	EXPECT_EQ(0, map_dma(self->d.fd, self->d.buf, SIZE, 0, 0));
+	self->d.buf[5]++;
 	ASSERT_EQ(1, write(go[1], "x", 1));
 	ASSERT_EQ(pid, waitpid(pid, &status, 0));
 	EXPECT_EQ(0, status);
-	EXPECT_EQ(2, self->buf[5]);
-	EXPECT_EQ(2, self->region[5]);
-	EXPECT_EQ(PAGES, self->region[SIZE - 1]);
+	EXPECT_EQ(2, self->d.buf[5]);
+	EXPECT_EQ(2, self->d.region[5]);
+	EXPECT_EQ(PAGES, self->d.region[SIZE - 1]);
 }
 
 TEST_HARNESS_MAIN

@@ -20,51 +20,31 @@
 #define RW	(PROT_READ | PROT_WRITE)
 #define KEEP	IVSHM_DMA_KEEP_REGION
 
-static char *anon(size_t len)
-{
-	return mmap(NULL, len, RW, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-}
-
 FIXTURE(dma)
 {
-	struct control c;
-	int fd;
-	char *region;
-	char *buf;
+	struct dma d;
 };
 
 FIXTURE_SETUP(dma)
 {
-	ASSERT_EQ(0, control_open(&self->c));
-	region_del_all(&self->c);
-	ASSERT_EQ(0, region_add(&self->c, "x", SIZE, 0));
-	self->fd = region_open(&self->c, "x", O_RDWR);
-	ASSERT_LE(0, self->fd);
-	self->region = region_map(self->fd, SIZE);
-	ASSERT_NE(MAP_FAILED, self->region);
-	self->buf = anon(SIZE);
-	ASSERT_NE(MAP_FAILED, self->buf);
+	ASSERT_EQ(0, dma_open(&self->d, SIZE));
 }
 
 FIXTURE_TEARDOWN(dma)
 {
-	munmap(self->region, SIZE);
-	munmap(self->buf, SIZE);
-	close(self->fd);
-	region_del_all(&self->c);
-	control_close(&self->c);
+	dma_close(&self->d, SIZE);
 }
 
 TEST_F(dma, contents)
 {
-	char *buf = self->buf, *region = self->region;
+	char *buf = self->d.buf, *region = self->d.region;
 	int i;
 
 	for (i = 0; i < PAGES; i++)
 		buf[i * PAGE + i] = i + 1;
 	memset(region, 0x77, SIZE);
 	/* The caller's contents, in the region. */
-	ASSERT_EQ(0, map_dma(self->fd, buf, SIZE, 0, 0));
+	ASSERT_EQ(0, map_dma(self->d.fd, buf, SIZE, 0, 0));
 	for (i = 0; i < PAGES; i++) {
 		EXPECT_EQ(i + 1, buf[i * PAGE + i]);
 		EXPECT_EQ(i + 1, region[i * PAGE + i]);
@@ -75,7 +55,7 @@ TEST_F(dma, contents)
 	EXPECT_EQ(55, region[5]);
 	EXPECT_EQ(66, buf[PAGE + 6]);
 	/* Its own again, with what was there. */
-	ASSERT_EQ(0, unmap_dma(self->fd, buf, SIZE));
+	ASSERT_EQ(0, unmap_dma(self->d.fd, buf, SIZE));
 	EXPECT_EQ(55, buf[5]);
 	EXPECT_EQ(66, buf[PAGE + 6]);
 	region[5] = 1;
@@ -83,30 +63,30 @@ TEST_F(dma, contents)
 	EXPECT_EQ(55, buf[5]);
 	EXPECT_EQ(66, region[PAGE + 6]);
 	/* And once more, now what the region has. */
-	ASSERT_EQ(0, map_dma(self->fd, buf, SIZE, 0, KEEP));
+	ASSERT_EQ(0, map_dma(self->d.fd, buf, SIZE, 0, KEEP));
 	EXPECT_EQ(1, buf[5]);
 	EXPECT_EQ(66, buf[PAGE + 6]);
 	/* The region's own pages are not copied onto each other. */
-	EXPECT_EQ(-EBUSY, map_dma(self->fd, buf, SIZE, 0, 0));
+	EXPECT_EQ(-EBUSY, map_dma(self->d.fd, buf, SIZE, 0, 0));
 	EXPECT_EQ(0, dma_flags);
 	EXPECT_EQ(1, buf[5]);
-	ASSERT_EQ(0, map_dma(self->fd, buf, SIZE, 0, KEEP));
-	ASSERT_EQ(0, unmap_dma(self->fd, buf, SIZE));
+	ASSERT_EQ(0, map_dma(self->d.fd, buf, SIZE, 0, KEEP));
+	ASSERT_EQ(0, unmap_dma(self->d.fd, buf, SIZE));
 	EXPECT_EQ(1, buf[5]);
 }
 
 /* Pages that nobody ever touched are zero, on both ways. */
 TEST_F(dma, untouched)
 {
-	char *buf = self->buf;
+	char *buf = self->d.buf;
 	int i;
 
-	memset(self->region, 0x77, SIZE);
-	ASSERT_EQ(0, map_dma(self->fd, buf, SIZE, 0, 0));
+	memset(self->d.region, 0x77, SIZE);
+	ASSERT_EQ(0, map_dma(self->d.fd, buf, SIZE, 0, 0));
 	for (i = 0; i < SIZE; i++)
-		ASSERT_EQ(0, self->region[i]);
-	ASSERT_EQ(0, unmap_dma(self->fd, buf, SIZE));
-	memset(self->region, 0x77, SIZE);
+		ASSERT_EQ(0, self->d.region[i]);
+	ASSERT_EQ(0, unmap_dma(self->d.fd, buf, SIZE));
+	memset(self->d.region, 0x77, SIZE);
 	for (i = 0; i < SIZE; i++)
 		ASSERT_EQ(0, buf[i]);
 }
@@ -114,12 +94,12 @@ TEST_F(dma, untouched)
 /* Ranges need not be whole mappings, nor begin with the region. */
 TEST_F(dma, parts)
 {
-	char *buf = self->buf, *region = self->region;
+	char *buf = self->d.buf, *region = self->d.region;
 	int i;
 
 	for (i = 0; i < PAGES; i++)
 		buf[i * PAGE] = i + 1;
-	ASSERT_EQ(0, map_dma(self->fd, buf + 4 * PAGE, 8 * PAGE, 2 * PAGE, 0));
+	ASSERT_EQ(0, map_dma(self->d.fd, buf + 4 * PAGE, 8 * PAGE, 2 * PAGE, 0));
 	for (i = 0; i < PAGES; i++)
 		EXPECT_EQ(i + 1, buf[i * PAGE]);
 	for (i = 0; i < PAGES; i++)
@@ -127,17 +107,17 @@ TEST_F(dma, parts)
 	buf[4 * PAGE + 1] = 9;
 	EXPECT_EQ(9, region[2 * PAGE + 1]);
 	/* Not all of it is the region's. */
-	EXPECT_EQ(-EINVAL, unmap_dma(self->fd, buf + 3 * PAGE, 4 * PAGE));
-	ASSERT_EQ(0, unmap_dma(self->fd, buf + 6 * PAGE, 2 * PAGE));
+	EXPECT_EQ(-EINVAL, unmap_dma(self->d.fd, buf + 3 * PAGE, 4 * PAGE));
+	ASSERT_EQ(0, unmap_dma(self->d.fd, buf + 6 * PAGE, 2 * PAGE));
 	buf[6 * PAGE] = 70;
 	EXPECT_EQ(7, region[4 * PAGE]);
 	buf[8 * PAGE] = 90;
 	EXPECT_EQ(90, region[6 * PAGE]);
 	/* What earlier calls left is taken again, in one piece with the rest. */
-	EXPECT_EQ(-EBUSY, map_dma(self->fd, buf, SIZE, 0, 0));
-	ASSERT_EQ(0, unmap_dma(self->fd, buf + 4 * PAGE, 2 * PAGE));
-	ASSERT_EQ(0, unmap_dma(self->fd, buf + 8 * PAGE, 4 * PAGE));
-	ASSERT_EQ(0, map_dma(self->fd, buf, SIZE, 0, 0));
+	EXPECT_EQ(-EBUSY, map_dma(self->d.fd, buf, SIZE, 0, 0));
+	ASSERT_EQ(0, unmap_dma(self->d.fd, buf + 4 * PAGE, 2 * PAGE));
+	ASSERT_EQ(0, unmap_dma(self->d.fd, buf + 8 * PAGE, 4 * PAGE));
+	ASSERT_EQ(0, map_dma(self->d.fd, buf, SIZE, 0, 0));
 	EXPECT_EQ(1, region[0]);
 	EXPECT_EQ(70, region[6 * PAGE]);
 	EXPECT_EQ(90, region[8 * PAGE]);
@@ -148,9 +128,9 @@ TEST_F(dma, parts)
 	EXPECT_EQ(3, buf[2 * PAGE]);
 	EXPECT_EQ(0, madvise(buf + 3 * PAGE, PAGE, MADV_DONTNEED));
 	EXPECT_EQ(4, buf[3 * PAGE]);
-	EXPECT_EQ(-EFAULT, unmap_dma(self->fd, buf, SIZE));
+	EXPECT_EQ(-EFAULT, unmap_dma(self->d.fd, buf, SIZE));
 	EXPECT_EQ(0, dma_flags);
-	EXPECT_EQ(-EACCES, unmap_dma(self->fd, buf + 2 * PAGE, 2 * PAGE));
+	EXPECT_EQ(-EACCES, unmap_dma(self->d.fd, buf + 2 * PAGE, 2 * PAGE));
 }
 
 static int hammered(int fd, char *buf, int times, uint64_t *rounds)
@@ -175,7 +155,7 @@ TEST_F_TIMEOUT(dma, no_write_is_lost, 240)
 {
 	uint64_t rounds;
 
-	ASSERT_EQ(0, hammered(self->fd, self->buf, 1000, &rounds));
+	ASSERT_EQ(0, hammered(self->d.fd, self->d.buf, 1000, &rounds));
 	EXPECT_LT(0, rounds);
 	TH_LOG("%d times there and back under %llu rounds of writes", patient(1000),
 	       (unsigned long long)rounds);
@@ -187,7 +167,7 @@ TEST_F_TIMEOUT(dma, no_write_is_lost_locked, 240)
 	uint64_t rounds;
 
 	ASSERT_EQ(0, mlockall(MCL_CURRENT | MCL_FUTURE));
-	ASSERT_EQ(0, hammered(self->fd, self->buf, 100, &rounds));
+	ASSERT_EQ(0, hammered(self->d.fd, self->d.buf, 100, &rounds));
 	EXPECT_LT(0, rounds);
 	munlockall();
 }
@@ -203,7 +183,7 @@ TEST_F_TIMEOUT(dma, no_write_is_lost_thp, 240)
 	if (madvise(buf, HUGE, MADV_HUGEPAGE))
 		SKIP(return, "no transparent huge pages");
 	memset(buf, 0, HUGE);
-	ASSERT_EQ(0, hammered(self->fd, buf + 7 * PAGE, 100, &rounds));
+	ASSERT_EQ(0, hammered(self->d.fd, buf + 7 * PAGE, 100, &rounds));
 	EXPECT_LT(0, rounds);
 	munmap(p, 2 * HUGE);
 }
@@ -216,16 +196,16 @@ TEST_F_TIMEOUT(dma, no_write_is_lost_fork, 240)
 	int i, status;
 	pid_t pid;
 
-	ASSERT_EQ(0, hammer_begin(h, 2, 0, self->buf, PAGES));
+	ASSERT_EQ(0, hammer_begin(h, 2, 0, self->d.buf, PAGES));
 	for (i = 0; i < patient(40); i++) {
-		EXPECT_EQ(0, map_dma(self->fd, self->buf, SIZE, 0, 0));
+		EXPECT_EQ(0, map_dma(self->d.fd, self->d.buf, SIZE, 0, 0));
 		pid = fork();
 		if (!pid)
 			/* It was private, and the child has no part in it. */
-			_exit(madvise(self->buf, SIZE, MADV_WILLNEED) && errno == ENOMEM ? 0 : 1);
+			_exit(madvise(self->d.buf, SIZE, MADV_WILLNEED) && errno == ENOMEM ? 0 : 1);
 		waitpid(pid, &status, 0);
 		EXPECT_EQ(0, status);
-		EXPECT_EQ(0, unmap_dma(self->fd, self->buf, SIZE));
+		EXPECT_EQ(0, unmap_dma(self->d.fd, self->d.buf, SIZE));
 	}
 	EXPECT_EQ(0, hammer_end(h, 2, &rounds));
 }
@@ -236,8 +216,8 @@ TEST_F(dma, large_pages)
 	char *p = anon(4 * HUGE), *buf, *region;
 	int fd, shift, i;
 
-	ASSERT_EQ(0, region_add(&self->c, "large", 2 * HUGE, HUGE));
-	fd = region_open(&self->c, "large", O_RDWR);
+	ASSERT_EQ(0, region_add(&self->d.c, "large", 2 * HUGE, HUGE));
+	fd = region_open(&self->d.c, "large", O_RDWR);
 	ASSERT_LE(0, fd);
 	region = region_map(fd, 2 * HUGE);
 	ASSERT_NE(MAP_FAILED, region);
@@ -277,7 +257,7 @@ TEST_F_TIMEOUT(dma, shared_buffer, 240)
 	for (i = 0; i < 3; i++) {
 		buf[i] = anon(SIZE);
 		ASSERT_NE(MAP_FAILED, buf[i]);
-		fd[i] = region_open(&self->c, "x", O_RDWR);
+		fd[i] = region_open(&self->d.c, "x", O_RDWR);
 		ASSERT_LE(0, fd[i]);
 	}
 	ASSERT_EQ(0, map_dma(fd[0], buf[0], SIZE, 0, 0));
@@ -308,8 +288,8 @@ TEST_F_TIMEOUT(dma, shared_buffer, 240)
 TEST_F(dma, arguments)
 {
 	struct ivshm_region_map_dma arg = { .argsz = sizeof(arg) };
-	char *buf = self->buf;
-	int fd = self->fd, ro;
+	char *buf = self->d.buf;
+	int fd = self->d.fd, ro;
 
 	EXPECT_EQ(-EINVAL, map_dma(fd, buf, 0, 0, 0));
 	EXPECT_EQ(-EINVAL, map_dma(fd, buf + 1, PAGE, 0, 0));
@@ -334,12 +314,12 @@ TEST_F(dma, arguments)
 	EXPECT_EQ(EINVAL, errno);
 	EXPECT_EQ(-1, ioctl(fd, IVSHM_REGION_MAP_DMA, NULL));
 	EXPECT_EQ(EFAULT, errno);
-	ro = region_open(&self->c, "x", O_RDONLY);
+	ro = region_open(&self->d.c, "x", O_RDONLY);
 	EXPECT_EQ(-EACCES, map_dma(ro, buf, PAGE, 0, 0));
 	close(ro);
 	/* Another region's mapping is not ours to end. */
-	ASSERT_EQ(0, region_add(&self->c, "y", SIZE, 0));
-	ro = region_open(&self->c, "y", O_RDWR);
+	ASSERT_EQ(0, region_add(&self->d.c, "y", SIZE, 0));
+	ro = region_open(&self->d.c, "y", O_RDWR);
 	EXPECT_EQ(0, map_dma(ro, buf, PAGE, 0, 0));
 	EXPECT_EQ(-EINVAL, unmap_dma(fd, buf, PAGE));
 	EXPECT_EQ(0, unmap_dma(ro, buf, PAGE));
@@ -351,30 +331,30 @@ TEST_F(dma, force)
 {
 	struct region_attrs at;
 
-	self->buf[PAGE] = 7;
-	ASSERT_EQ(0, map_dma(self->fd, self->buf, SIZE, 0, 0));
-	ASSERT_EQ(0, region_get(&self->c, "x", &at));
+	self->d.buf[PAGE] = 7;
+	ASSERT_EQ(0, map_dma(self->d.fd, self->d.buf, SIZE, 0, 0));
+	ASSERT_EQ(0, region_get(&self->d.c, "x", &at));
 	EXPECT_EQ(2, at.users);
-	munmap(self->region, SIZE);
-	self->region = anon(SIZE);
-	close(self->fd);
-	EXPECT_EQ(-EBUSY, region_del(&self->c, "x"));
-	EXPECT_EQ(7, self->buf[PAGE]);
-	ASSERT_EQ(0, region_force(&self->c, "x"));
-	EXPECT_TRUE(region_faults(self->buf + PAGE));
+	munmap(self->d.region, SIZE);
+	self->d.region = anon(SIZE);
+	close(self->d.fd);
+	EXPECT_EQ(-EBUSY, region_del(&self->d.c, "x"));
+	EXPECT_EQ(7, self->d.buf[PAGE]);
+	ASSERT_EQ(0, region_force(&self->d.c, "x"));
+	EXPECT_TRUE(region_faults(self->d.buf + PAGE));
 
 	/* What was taken back stays. */
-	ASSERT_EQ(0, region_add(&self->c, "y", SIZE, 0));
-	self->fd = region_open(&self->c, "y", O_RDWR);
-	munmap(self->buf, SIZE);
-	self->buf = anon(SIZE);
-	self->buf[PAGE] = 8;
-	ASSERT_EQ(0, map_dma(self->fd, self->buf, SIZE, 0, 0));
-	ASSERT_EQ(0, unmap_dma(self->fd, self->buf, SIZE));
-	close(self->fd);
-	ASSERT_EQ(0, region_del(&self->c, "y"));
-	EXPECT_EQ(8, self->buf[PAGE]);
-	self->fd = -1;
+	ASSERT_EQ(0, region_add(&self->d.c, "y", SIZE, 0));
+	self->d.fd = region_open(&self->d.c, "y", O_RDWR);
+	munmap(self->d.buf, SIZE);
+	self->d.buf = anon(SIZE);
+	self->d.buf[PAGE] = 8;
+	ASSERT_EQ(0, map_dma(self->d.fd, self->d.buf, SIZE, 0, 0));
+	ASSERT_EQ(0, unmap_dma(self->d.fd, self->d.buf, SIZE));
+	close(self->d.fd);
+	ASSERT_EQ(0, region_del(&self->d.c, "y"));
+	EXPECT_EQ(8, self->d.buf[PAGE]);
+	self->d.fd = -1;
 }
 
 TEST_F_TIMEOUT(dma, killed, 240)
@@ -383,12 +363,12 @@ TEST_F_TIMEOUT(dma, killed, 240)
 	int i, status;
 	pid_t pid;
 
-	munmap(self->region, SIZE);
-	self->region = anon(SIZE);
+	munmap(self->d.region, SIZE);
+	self->d.region = anon(SIZE);
 	for (i = 0; i < 30; i++) {
 		pid = fork();
 		if (!pid) {
-			hammered(self->fd, self->buf, 1000000, &rounds);
+			hammered(self->d.fd, self->d.buf, 1000000, &rounds);
 			_exit(1);
 		}
 		usleep(2000 + i * 1500);
@@ -396,9 +376,9 @@ TEST_F_TIMEOUT(dma, killed, 240)
 		waitpid(pid, &status, 0);
 		EXPECT_TRUE(WIFSIGNALED(status));
 	}
-	close(self->fd);
-	self->fd = -1;
-	EXPECT_EQ(0, region_del(&self->c, "x"));
+	close(self->d.fd);
+	self->d.fd = -1;
+	EXPECT_EQ(0, region_del(&self->d.c, "x"));
 }
 
 TEST_HARNESS_MAIN

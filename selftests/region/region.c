@@ -140,6 +140,38 @@ void *region_map(int fd, size_t size)
 	return mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 }
 
+char *anon(size_t len)
+{
+	return mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+}
+
+int dma_open(struct dma *d, size_t size)
+{
+	int err = control_open(&d->c);
+
+	if (err)
+		return err;
+	region_del_all(&d->c);
+	err = region_add(&d->c, "x", size, 0);
+	if (err)
+		return err;
+	d->fd = region_open(&d->c, "x", O_RDWR);
+	if (d->fd < 0)
+		return d->fd;
+	d->region = region_map(d->fd, size);
+	d->buf = anon(size);
+	return d->region == MAP_FAILED || d->buf == MAP_FAILED ? -ENOMEM : 0;
+}
+
+void dma_close(struct dma *d, size_t size)
+{
+	munmap(d->region, size);
+	munmap(d->buf, size);
+	close(d->fd);
+	region_del_all(&d->c);
+	control_close(&d->c);
+}
+
 uint32_t dma_flags;
 
 int map_dma(int fd, void *addr, size_t len, uint64_t offset, uint32_t flags)

@@ -58,6 +58,19 @@ extern uint32_t dma_flags;
 int map_dma(int fd, void *addr, size_t len, uint64_t offset, uint32_t flags);
 int unmap_dma(int fd, void *addr, size_t len);
 
+/* Own memory, and a region "x" as large to be mapped under it. */
+struct dma {
+	struct control c;
+	int fd;
+	char *region, *buf;
+};
+
+/* No other region is there. Returns 0 or a negative error. */
+int dma_open(struct dma *d, size_t size);
+void dma_close(struct dma *d, size_t size);
+/* Memory of nobody else, or MAP_FAILED. */
+char *anon(size_t len);
+
 /* Whether reading a byte there ends in SIGBUS. */
 int region_faults(const void *at);
 
